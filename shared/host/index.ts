@@ -1,0 +1,10 @@
+export {
+  type ActionDefinition,
+  defineAction,
+  type InputDefinition,
+  type Inputs,
+  input,
+  readInputs,
+} from './definition.ts';
+export { didYouMean, Failure, type Location, nearest } from './failure.ts';
+export type { Annotation, Host, RunContext, Summary, Task } from './host.ts';
