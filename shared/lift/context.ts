@@ -1,0 +1,61 @@
+import { posix } from 'node:path';
+import { type CopyStep, matchGlob, type RunStep } from '../dockerfile/index.ts';
+
+/** The build context, as far as reading a stage needs it. Paths are relative to its root. */
+export interface ContextFiles {
+  kind(path: string): 'file' | 'directory' | undefined;
+  read(path: string): string | undefined;
+}
+
+/** Files of the context at a place of the stage, whether copied or mounted. */
+export type ContextCopy = Pick<CopyStep, 'sources' | 'destination' | 'parents'>;
+
+/** The parts of the context that a RUN sees through `--mount=type=bind`. */
+export function bindMounts(step: RunStep): ContextCopy[] {
+  return step.mounts
+    .filter((mount) => mount.type === 'bind' && (mount.from === undefined || mount.from.kind === 'context'))
+    .map((mount) => ({
+      sources: [mount.options.source ?? mount.options.src ?? '.'],
+      destination: posix.resolve(step.workdir, mount.target ?? '.'),
+      parents: false,
+    }));
+}
+
+/** The file of the context that lies at an absolute path of the stage after these copies, or undefined. */
+export function originOf(
+  path: string,
+  copies: readonly ContextCopy[],
+  context: ContextFiles,
+): string | undefined {
+  for (const copy of copies.toReversed()) {
+    for (const source of copy.sources.toReversed()) {
+      const origin = originThrough(path, copy, posix.join('.', source), context);
+      if (origin !== undefined && context.kind(origin) === 'file') return origin;
+    }
+  }
+  return undefined;
+}
+
+function originThrough(
+  path: string,
+  copy: ContextCopy,
+  source: string,
+  context: ContextFiles,
+): string | undefined {
+  const destination = posix.resolve(copy.destination);
+  if (copy.parents) return posix.relative(destination, path);
+  if (/[*?[]/.test(source)) {
+    const candidate = posix.join(posix.dirname(source), posix.basename(path));
+    return posix.dirname(path) === destination && matchGlob(source, candidate) ? candidate : undefined;
+  }
+  if (context.kind(source) === 'directory')
+    return inside(path, destination) ? posix.join(source, posix.relative(destination, path)) : undefined;
+  if (path === destination) return source;
+  return posix.dirname(path) === destination && posix.basename(path) === posix.basename(source)
+    ? source
+    : undefined;
+}
+
+function inside(path: string, folder: string): boolean {
+  return folder === '/' || path.startsWith(`${folder}/`);
+}

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { readShell } from '../../../shared/lift/shell.ts';
+
+const env = { GOOS: 'linux', VERSION: '1.2.3', EMPTY: '', FLAGS: '-v  -trimpath' };
+
+function words(line: string): string[][] {
+  const reading = readShell(line, env);
+  if (reading.kind === 'beyond') throw new Error(reading.because);
+  return reading.commands.map((command) => [...command.words]);
+}
+
+describe('readShell reads sequences of simple commands', () => {
+  it.each<[string, string[][]]>([
+    ['go build', [['go', 'build']]],
+    ['  go   build\t./cmd ', [['go', 'build', './cmd']]],
+    [
+      'go mod download && go build .',
+      [
+        ['go', 'mod', 'download'],
+        ['go', 'build', '.'],
+      ],
+    ],
+    ['a; b\nc', [['a'], ['b'], ['c']]],
+    ['a \\\n  b', [['a', 'b']]],
+    [`go build -ldflags="-s -w" -o '/out/a b'`, [['go', 'build', '-ldflags=-s -w', '-o', '/out/a b']]],
+    ['go build -ldflags "-X main.v=${VERSION}"', [['go', 'build', '-ldflags', '-X main.v=1.2.3']]],
+    ["echo '$VERSION'", [['echo', '$VERSION']]],
+    ['go $FLAGS x', [['go', '-v', '-trimpath', 'x']]],
+    ['go "$FLAGS" x', [['go', '-v  -trimpath', 'x']]],
+    ['go $EMPTY x', [['go', 'x']]],
+    ['go "" x', [['go', '', 'x']]],
+    ['echo ${NOPE:-fallback} ${EMPTY:-e} ${EMPTY-kept} ${VERSION:+set}', [['echo', 'fallback', 'e', 'set']]],
+    ['echo a\\ b \\$VERSION', [['echo', 'a b', '$VERSION']]],
+    ['a # comment && b', [['a']]],
+    ['echo a#b', [['echo', 'a#b']]],
+    ['X=1; echo $X', [['echo', '1']]],
+    ['export X=2 && echo "$X"', [['echo', '2']]],
+    ['echo "a\\"b" "c\\d"', [['echo', 'a"b', 'c\\d']]],
+    ['', []],
+  ])('%s', (line, expected) => {
+    expect(words(line)).toEqual(expected);
+  });
+
+  it('keeps leading assignments apart from words, and does not split their values', () => {
+    const reading = readShell('CGO_ENABLED=0 GOFLAGS=$FLAGS go build', env);
+    expect(reading).toMatchObject({
+      kind: 'sequence',
+      commands: [
+        { words: ['go', 'build'], assignments: { CGO_ENABLED: '0', GOFLAGS: '-v -trimpath', GOOS: 'linux' } },
+      ],
+    });
+  });
+});
+
+describe('readShell names what it does not model', () => {
+  it.each([
+    ['go list | head', 'a pipe "|"'],
+    ['a || b', 'an alternative "||"'],
+    ['a & b', 'a background command "&"'],
+    ['a > out', 'a redirection ">"'],
+    ['a < in', 'a redirection "<"'],
+    ['go build -X $(git rev-parse HEAD)', 'a command substitution'],
+    ['go build "-X `date`"', 'a command substitution'],
+    ['(cd x; go build)', 'a subshell'],
+    ['if true; then go build; fi', 'the shell construct "if"'],
+    ['rm *.o', 'a file name pattern "*"'],
+    ['echo ${X%%.*}', 'a parameter expansion that is more than a variable'],
+    ['echo "open', 'an unclosed quote'],
+    ["echo 'open", 'an unclosed quote'],
+  ])('%s', (line, because) => {
+    expect(readShell(line, env)).toEqual({ kind: 'beyond', because });
+  });
+});
