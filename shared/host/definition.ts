@@ -108,7 +108,8 @@ export function readInputs<D extends ActionDefinition>(
   return values as Inputs<D>;
 }
 
-function readInput(name: string, definition: InputDefinition, given: string | undefined): unknown {
+/** Reads one input; `given` may be undefined or blank, which means its default. */
+export function readInput(name: string, definition: InputDefinition, given: string | undefined): unknown {
   const text = (given ?? '').trim() === '' ? definition.default : given!.trim();
   if (text === '') {
     if (definition.required) throw new Failure(`Input "${name}" is required: ${definition.description}`);

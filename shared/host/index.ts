@@ -4,6 +4,7 @@ export {
   type InputDefinition,
   type Inputs,
   input,
+  readInput,
   readInputs,
 } from './definition.ts';
 export { didYouMean, Failure, type Location, nearest } from './failure.ts';

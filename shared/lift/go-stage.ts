@@ -84,7 +84,7 @@ function stageAt(graph: StageGraph, index: number): ResolvedStage {
 }
 
 function copiesFromContext(steps: ResolvedStage['steps']): CopyStep[] {
-  const copies = steps.filter((step) => step.kind === 'copy' || step.kind === 'add');
+  const copies = steps.filter((step): step is CopyStep => step.kind === 'copy' || step.kind === 'add');
   for (const copy of copies) {
     if (copy.from.kind !== 'context')
       throw new Beyond(
