@@ -108,9 +108,12 @@ export function readInputs<D extends ActionDefinition>(
   return values as Inputs<D>;
 }
 
-/** Reads one input; `given` may be undefined or blank, which means its default. */
-export function readInput(name: string, definition: InputDefinition, given: string | undefined): unknown {
-  const text = (given ?? '').trim() === '' ? definition.default : given!.trim();
+/**
+ * Reads one input; `given` may be undefined or blank, which means its default. A default that is an expression, such as
+ * `${{ github.token }}`, has a value on a GitHub runner only, which hands it over as given; elsewhere it reads as empty.
+ */
+export function readInput<T>(name: string, definition: InputDefinition<T>, given: string | undefined): T {
+  const text = (given ?? '').trim() || (definition.default.includes('${{') ? '' : definition.default);
   if (text === '') {
     if (definition.required) throw new Failure(`Input "${name}" is required: ${definition.description}`);
     return definition.empty;

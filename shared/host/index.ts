@@ -1,3 +1,5 @@
+/** The runner boundary: what an action reads, says and hands back, on a GitHub runner and in a terminal. */
+export { type ActionModule, perform, runAction, runPost } from './action.ts';
 export {
   type ActionDefinition,
   defineAction,
@@ -8,4 +10,6 @@ export {
   readInputs,
 } from './definition.ts';
 export { didYouMean, Failure, type Location, nearest } from './failure.ts';
+export { formatBytes, formatDuration } from './format.ts';
+export { type ClosableHost, createGithubHost } from './github.ts';
 export type { Annotation, Host, RunContext, Summary, Task } from './host.ts';

@@ -1,0 +1,99 @@
+import type { RunContext } from './host.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The parts of an event's payload that are read here; GitHub documents them under "Webhook events and payloads". */
+interface Payload {
+  readonly repository?: { readonly default_branch?: string; readonly full_name?: string };
+  readonly pull_request?: PullRequest;
+  readonly workflow_run?: {
+    readonly event?: string;
+    readonly head_branch?: string;
+    readonly head_repository?: { readonly full_name?: string } | null;
+  };
+  readonly merge_group?: { readonly base_ref?: string };
+}
+
+interface PullRequest {
+  readonly number?: number;
+  readonly user?: { readonly login?: string } | null;
+  readonly head?: { readonly ref?: string; readonly repo?: { readonly full_name?: string } | null };
+}
+
+/** Events that only people (or workflows) with write access to the repository can start, on code that is in it. */
+const OWN_EVENTS = new Set([
+  'push',
+  'schedule',
+  'workflow_dispatch',
+  'repository_dispatch',
+  'release',
+  'create',
+  'merge_group',
+  'deployment',
+  'deployment_status',
+  'registry_package',
+]);
+const PULL_REQUEST_EVENTS = new Set(['pull_request', 'pull_request_review', 'pull_request_review_comment']);
+
+/** Reads what a GitHub runner tells of its run. `event` is the parsed payload of GITHUB_EVENT_PATH, of any shape. */
+export function readRunContext(env: Environment, event: unknown): RunContext {
+  const payload = (typeof event === 'object' && event !== null ? event : {}) as Payload;
+  const repository = env.GITHUB_REPOSITORY;
+  const context: { -readonly [K in keyof RunContext]: RunContext[K] | undefined } = {
+    trusted: isTrusted(env.GITHUB_EVENT_NAME ?? '', env.GITHUB_ACTOR, repository, payload),
+    repository,
+    branch: branchOf(env, payload),
+    baseBranch: env.GITHUB_BASE_REF || withoutHeads(payload.merge_group?.base_ref),
+    defaultBranch: payload.repository?.default_branch,
+    tag: env.GITHUB_REF_TYPE === 'tag' ? env.GITHUB_REF_NAME : undefined,
+    sha: env.GITHUB_SHA,
+    url:
+      repository && env.GITHUB_RUN_ID
+        ? `${env.GITHUB_SERVER_URL ?? 'https://github.com'}/${repository}/actions/runs/${env.GITHUB_RUN_ID}`
+        : undefined,
+  };
+  return Object.fromEntries(
+    Object.entries(context).filter(([, value]) => value !== undefined && value !== ''),
+  ) as unknown as RunContext;
+}
+
+/**
+ * Untrusted unless known to be safe. A fork's pull request brings foreign code; pull_request_target, issue_comment and their
+ * like run with the rights of the default branch on words, and often on code, of strangers; Dependabot's pull requests bring
+ * code that nobody has read yet, and GitHub treats them as a fork's.
+ */
+function isTrusted(
+  event: string,
+  actor: string | undefined,
+  repository: string | undefined,
+  payload: Payload,
+): boolean {
+  if (OWN_EVENTS.has(event)) return true;
+  if (PULL_REQUEST_EVENTS.has(event)) {
+    const bot = actor === 'dependabot[bot]' || payload.pull_request?.user?.login === 'dependabot[bot]';
+    return !bot && isOwn(payload.pull_request?.head?.repo?.full_name, repository);
+  }
+  if (event === 'workflow_run') {
+    const cause = payload.workflow_run?.event ?? '';
+    return (
+      (OWN_EVENTS.has(cause) || cause === 'pull_request') &&
+      isOwn(payload.workflow_run?.head_repository?.full_name, repository)
+    );
+  }
+  return false;
+}
+
+// GitHub keeps the case of names but does not distinguish by it.
+const isOwn = (head: string | undefined, repository: string | undefined) =>
+  head !== undefined && repository !== undefined && head.toLowerCase() === repository.toLowerCase();
+
+/** A fork's branch may be called as ours are: it goes by the number of its pull request, so that it never stands for ours. */
+function branchOf(env: Environment, payload: Payload): string | undefined {
+  const pull = payload.pull_request;
+  if (pull === undefined && !env.GITHUB_HEAD_REF)
+    return env.GITHUB_REF_TYPE === 'branch' ? env.GITHUB_REF_NAME : undefined;
+  if (isOwn(pull?.head?.repo?.full_name, env.GITHUB_REPOSITORY)) return pull?.head?.ref;
+  return pull?.number === undefined ? undefined : `pull/${pull.number}`;
+}
+
+const withoutHeads = (ref: string | undefined) => ref?.replace(/^refs\/heads\//, '');

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { readRunContext } from './github-run.ts';
+import type { Annotation, Host } from './host.ts';
+import { createLogView, type LogStyle } from './log-view.ts';
+import { createMasks } from './masks.ts';
+import { createProcessEdge } from './process-edge.ts';
+import { createRoot, createTask } from './work.ts';
+
+/** A host that someone has to close: what was held back is printed, temporary files are removed. */
+export interface ClosableHost extends Host {
+  close(): void;
+}
+
+/** The runner refuses a larger summary of a step as a whole: "supports content up to a size of 1024k". */
+const SUMMARY_LIMIT = 1024 * 1024;
+
+/**
+ * The host of an action on a GitHub runner. It speaks through @actions/core: file commands for outputs and state, workflow
+ * commands for groups, annotations and masks.
+ */
+export async function createGithubHost(): Promise<ClosableHost> {
+  // Loaded here and not at the top: it is the heaviest import of an action, and a command in a terminal never needs it.
+  const core = await import('@actions/core');
+  const env = process.env;
+  const masks = createMasks();
+  const edge = createProcessEdge(env.RUNNER_TEMP);
+  const root = createRoot(performance.now());
+  const write = (line: string) => void process.stdout.write(`${masks.apply(line)}\n`);
+  const view = createLogView(root, { write, style: githubStyle() });
+  return {
+    kind: 'github',
+    signal: edge.signal,
+    workspace: env.GITHUB_WORKSPACE ?? process.cwd(),
+    get temporary() {
+      return edge.temporary();
+    },
+    run: readRunContext(env, readEvent(env.GITHUB_EVENT_PATH)),
+    ...createTask(root, view, () => performance.now()),
+    input: (name) => core.getInput(name) || undefined,
+    output: (name, value) => core.setOutput(name, value),
+    secret: (value) => {
+      for (const form of masks.add(value)) core.setSecret(form);
+    },
+    annotate: ({ level, ...annotation }) => {
+      core[level](masks.apply(annotation.message), annotationProperties(annotation, masks.apply));
+    },
+    summarize: async (summary) => {
+      const text = fitSummary(masks.apply(summary.markdown), SUMMARY_LIMIT);
+      if (env.GITHUB_STEP_SUMMARY) await core.summary.addRaw(text, true).write();
+      else for (const line of summary.text.split('\n')) write(escapeCommand(line));
+    },
+    saveState: (name, value) => core.saveState(name, value),
+    state: (name) => core.getState(name) || undefined,
+    close: () => {
+      view.end();
+      edge.close();
+    },
+  };
+}
+
+function readEvent(path: string | undefined): unknown {
+  if (!path) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined; // An unknown event is an untrusted one.
+  }
+}
+
+function annotationProperties(annotation: Omit<Annotation, 'level'>, mask: (text: string) => string) {
+  const { location, title } = annotation;
+  return {
+    ...(title === undefined ? {} : { title: mask(title) }),
+    ...(location === undefined ? {} : { file: location.file }),
+    ...(location?.line === undefined ? {} : { startLine: location.line }),
+    ...(location?.endLine === undefined ? {} : { endLine: location.endLine }),
+    ...(location?.column === undefined ? {} : { startColumn: location.column }),
+  };
+}
+
+/** Groups do not nest on a runner: a task of the host is one, those inside it are indented lines. */
+export function githubStyle(): LogStyle {
+  const indent = (depth: number) => '  '.repeat(Math.max(0, depth - 1));
+  return {
+    open: (title, depth) =>
+      depth === 0 ? `::group::${escapeData(title)}` : `${indent(depth)}- ${escapeCommand(title)}`,
+    close: (depth) => (depth === 0 ? '::endgroup::' : undefined),
+    detail: (line, depth) => escapeCommand(`${indent(depth)}${line}`),
+    result: (text, work) => escapeCommand(`${indent(work.depth)}${text}`),
+    details: true,
+  };
+}
+
+/**
+ * A line that the runner would carry out as a workflow command, printed as the text that it is. The runner takes `::name …::` at
+ * the start of a line, after white space, and the older `##[name …]` anywhere in it (actions/runner, ActionCommand.TryParse);
+ * between stop-commands and a token that nobody can guess it takes neither.
+ */
+export function escapeCommand(line: string, token: () => string = randomUUID): string {
+  if (!line.trimStart().startsWith('::') && !line.includes('##[')) return line;
+  const end = token();
+  return `::stop-commands::${end}\n${line}\n::${end}::`;
+}
+
+const escapeData = (text: string) =>
+  text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+
+/** Cuts a summary at a line end so that it fits into `limit` bytes, closes what the cut left open, and says that it was cut. */
+export function fitSummary(markdown: string, limit: number): string {
+  if (Buffer.byteLength(markdown) < limit) return markdown;
+  const notice = '\n\n*The summary is longer than the runner accepts and was cut here.*\n';
+  const room = limit - Buffer.byteLength(notice) - 1024;
+  const head = Buffer.from(markdown).subarray(0, room).toString();
+  const kept = head.slice(0, Math.max(0, head.lastIndexOf('\n')));
+  const fence = (kept.match(/^```/gm) ?? []).length % 2 === 1 ? '\n```' : '';
+  const open = (kept.match(/<details>/g) ?? []).length - (kept.match(/<\/details>/g) ?? []).length;
+  return `${kept}${fence}${'\n</details>'.repeat(Math.min(50, Math.max(0, open)))}${notice}`;
+}
