@@ -1,7 +1,8 @@
-import { attempt, EXIT_CODES, show } from './attempt.ts';
+import { attempt, EXIT_CODES, show, USAGE } from './attempt.ts';
 import { type ActionDefinition, type Inputs, readInputs } from './definition.ts';
-import { createGithubHost } from './github.ts';
+import { type ClosableHost, createGithubHost } from './github.ts';
 import type { Host } from './host.ts';
+import { createTerminalHost, type TerminalOptions } from './terminal.ts';
 
 /**
  * What `actions/<name>/run.ts` exports. The same functions run in a workflow step and in a terminal:
@@ -20,19 +21,18 @@ export interface ActionModule<D extends ActionDefinition = ActionDefinition> {
   post?(host: Host, inputs: Inputs<D>): Promise<void>;
 }
 
-/** Reads the inputs, masks the secret ones, and calls `run` with them. The first wrong input is a Failure that names it. */
-export async function perform<D extends ActionDefinition>(
-  host: Host,
-  definition: D,
-  run: ActionModule<D>['main'],
-): Promise<void> {
+/** Reads and masks the inputs of an action. The first wrong one is a Failure that names it. */
+export function openInputs<D extends ActionDefinition>(host: Host, definition: D): Inputs<D> {
   // Before anything is parsed: an error message may quote what was given.
   for (const [name, input] of Object.entries(definition.inputs)) {
     const given = input.kind === 'secret' ? host.input(name) : undefined;
     if (given !== undefined) host.secret(given);
   }
-  await run(host, readInputs(definition, host.input));
+  return readInputs(definition, host.input);
 }
+
+/** Tells the post step that `main` came past its inputs: without that there is nothing to clean up, and one error is enough. */
+const STARTED = 'slipway-started';
 
 /**
  * The whole of an action's main.ts: runs `main` on a GitHub runner and ends the process. Exit codes: 0; 1 when it failed, after
@@ -42,7 +42,11 @@ export async function runAction<D extends ActionDefinition>(
   definition: D,
   main: ActionModule<D>['main'],
 ): Promise<never> {
-  return runOnGithub((host) => perform(host, definition, main));
+  return runOnGithub(async (host) => {
+    const inputs = openInputs(host, definition);
+    if (definition.post) host.saveState(STARTED, 'true');
+    await main(host, inputs);
+  });
 }
 
 /** The whole of an action's post.ts: the same for its post step, which the runner starts also when a later step failed. */
@@ -50,18 +54,54 @@ export async function runPost<D extends ActionDefinition>(
   definition: D,
   post: NonNullable<ActionModule<D>['post']>,
 ): Promise<never> {
-  return runOnGithub((host) => perform(host, definition, post));
+  return runOnGithub(async (host) => {
+    if (host.state(STARTED) === 'true') await post(host, openInputs(host, definition));
+  });
 }
 
 async function runOnGithub(work: (host: Host) => Promise<void>): Promise<never> {
   const host = await createGithubHost();
-  const end = async (code: number) => {
-    host.close();
-    return exit(code);
-  };
+  return exit(await runToEnd(host, async () => EXIT_CODES[await attempt(host, () => work(host))]));
+}
+
+/**
+ * Runs an action from a terminal: `main`, then its post step unless the run was cancelled. Returns the exit code: 0, 1 when it
+ * failed, 2 when an input was wrong and nothing was started, 130 when it was cancelled.
+ */
+export async function runInTerminal<D extends ActionDefinition>(
+  definition: D,
+  module: ActionModule<D>,
+  options: TerminalOptions,
+): Promise<number> {
+  const host = await createTerminalHost(options);
+  return runToEnd(host, async () => {
+    let inputs: Inputs<D>;
+    try {
+      inputs = openInputs(host, definition);
+    } catch (error) {
+      return show(host, error) === 'failed' ? USAGE : EXIT_CODES.fault;
+    }
+    const ending = await attempt(host, () => module.main(host, inputs));
+    if (module.post === undefined || ending === 'cancelled') return EXIT_CODES[ending];
+    const after = await attempt(host, () => module.post!(host, inputs));
+    return EXIT_CODES[ending === 'done' ? after : ending];
+  });
+}
+
+async function runToEnd(host: ClosableHost, work: () => Promise<number>): Promise<number> {
   // A rejection that nobody awaited would end the process with a bare stack and without what the log still holds back.
-  process.on('uncaughtException', (error) => void end(EXIT_CODES[show(host, error)]));
-  return end(EXIT_CODES[await attempt(host, () => work(host))]);
+  const onUncaught = (error: Error) => {
+    const ending = show(host, error);
+    host.close();
+    void exit(EXIT_CODES[ending]);
+  };
+  process.on('uncaughtException', onUncaught);
+  try {
+    return await work();
+  } finally {
+    process.off('uncaughtException', onUncaught);
+    host.close();
+  }
 }
 
 /** Ends the process when all that it printed is out. Open sockets and timers, such as kept connections, do not hold it. */

@@ -8,6 +8,9 @@ export type Ending = 'done' | 'failed' | 'fault' | 'cancelled';
 /** 128 + SIGINT, as shells report it. */
 export const EXIT_CODES: Readonly<Record<Ending, number>> = { done: 0, failed: 1, fault: 1, cancelled: 130 };
 
+/** The exit code for a command line that could not be understood. */
+export const USAGE = 2;
+
 /** Where a fault is reported. */
 const ISSUES = 'https://github.com/slipway-dev/slipway/issues';
 

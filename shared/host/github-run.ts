@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { RunContext } from './host.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -35,7 +36,21 @@ const OWN_EVENTS = new Set([
 ]);
 const PULL_REQUEST_EVENTS = new Set(['pull_request', 'pull_request_review', 'pull_request_review_comment']);
 
-/** Reads what a GitHub runner tells of its run. `event` is the parsed payload of GITHUB_EVENT_PATH, of any shape. */
+/** What a GitHub runner tells of its run, in the environment and in the file of the event that started it. */
+export function readRun(env: Environment): RunContext {
+  return readRunContext(env, readEvent(env.GITHUB_EVENT_PATH));
+}
+
+function readEvent(path: string | undefined): unknown {
+  if (!path) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined; // An unknown event is an untrusted one.
+  }
+}
+
+/** The same as a pure function. `event` is the parsed payload of GITHUB_EVENT_PATH, of any shape. */
 export function readRunContext(env: Environment, event: unknown): RunContext {
   const payload = (typeof event === 'object' && event !== null ? event : {}) as Payload;
   const repository = env.GITHUB_REPOSITORY;

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { readRunContext } from './github-run.ts';
+import { readRun } from './github-run.ts';
 import type { Annotation, Host } from './host.ts';
 import { createLogView, type LogStyle } from './log-view.ts';
 import { createMasks } from './masks.ts';
@@ -35,7 +34,7 @@ export async function createGithubHost(): Promise<ClosableHost> {
     get temporary() {
       return edge.temporary();
     },
-    run: readRunContext(env, readEvent(env.GITHUB_EVENT_PATH)),
+    run: readRun(env),
     ...createTask(root, view, () => performance.now()),
     input: (name) => core.getInput(name) || undefined,
     output: (name, value) => core.setOutput(name, value),
@@ -57,15 +56,6 @@ export async function createGithubHost(): Promise<ClosableHost> {
       edge.close();
     },
   };
-}
-
-function readEvent(path: string | undefined): unknown {
-  if (!path) return undefined;
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined; // An unknown event is an untrusted one.
-  }
 }
 
 function annotationProperties(annotation: Omit<Annotation, 'level'>, mask: (text: string) => string) {

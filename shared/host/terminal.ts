@@ -1,0 +1,168 @@
+import type { ClosableHost } from './github.ts';
+import { githubStyle } from './github.ts';
+import { readRun } from './github-run.ts';
+import type { Annotation, RunContext } from './host.ts';
+import { createLiveView } from './live-view.ts';
+import { createLogView, type LogStyle, plainStyle } from './log-view.ts';
+import { createMasks } from './masks.ts';
+import { createPaint, type Paint, wantsColor } from './paint.ts';
+import { createProcessEdge } from './process-edge.ts';
+import { harmless, pad, truncate } from './text-width.ts';
+import { createRoot, createTask, type Work, type WorkView } from './work.ts';
+
+/** A stream that text is shown on: `process.stdout`, `process.stderr`, or a test's own. */
+export type Screen = NodeJS.WritableStream & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
+
+/** How an action is run from a terminal. */
+export interface TerminalOptions {
+  /** The inputs that were given, by name. */
+  readonly inputs: ReadonlyMap<string, string>;
+  /** `verbose` prints every line of detail, `quiet` nothing but warnings and errors. */
+  readonly detail?: 'normal' | 'verbose' | 'quiet';
+  /** Prints the outputs as one JSON object on `stdout`; all that people read then goes to `stderr`. */
+  readonly json?: boolean;
+  readonly workspace?: string;
+  readonly stdout?: Screen;
+  readonly stderr?: Screen;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly clock?: () => number;
+  /** What the second Ctrl-C does; default: exit code 130 at once. */
+  readonly onImpatient?: () => void;
+}
+
+interface Terminal {
+  readonly root: Work;
+  readonly out: Screen;
+  readonly err: Screen;
+  readonly paint: Paint;
+  readonly clock: () => number;
+  readonly mask: (text: string) => string;
+}
+
+/** The host of a command in a terminal: a live tree where there is one to draw on, else lines. Outputs are shown by `close`. */
+export async function createTerminalHost(options: TerminalOptions): Promise<ClosableHost> {
+  const env = options.env ?? process.env;
+  const clock = options.clock ?? (() => performance.now());
+  const stdout = options.stdout ?? process.stdout;
+  const err = options.stderr ?? process.stderr;
+  const out = options.json ? err : stdout;
+  const masks = createMasks();
+  const paint = createPaint(wantsColor(out, env));
+  const terminal: Terminal = { root: createRoot(clock()), out, err, paint, clock, mask: masks.apply };
+  const view = await createView(terminal, options, env);
+  const edge = createProcessEdge(
+    undefined,
+    () => view.print('Stopping. Press Ctrl-C once more to stop at once.'),
+    options.onImpatient ?? (() => process.exit(130)),
+  );
+  const state = new Map<string, string>();
+  const outputs = new Map<string, string>();
+  const summaries: string[] = [];
+  const quiet = options.detail === 'quiet';
+  return {
+    kind: 'terminal',
+    signal: edge.signal,
+    workspace: options.workspace ?? process.cwd(),
+    get temporary() {
+      return edge.temporary();
+    },
+    run: contextOf(env),
+    ...createTask(terminal.root, view, clock),
+    input: (name) => options.inputs.get(name),
+    output: (name, value) => void outputs.set(name, value),
+    secret: (value) => void masks.add(value),
+    annotate: (annotation) => {
+      if (quiet && annotation.level === 'notice') return;
+      view.print(masks.apply(annotationText(annotation, paint)));
+    },
+    summarize: async (summary) => void summaries.push(masks.apply(summary.text)),
+    saveState: (name, value) => void state.set(name, value),
+    state: (name) => state.get(name),
+    close: () => {
+      view.end();
+      edge.close();
+      if (!quiet) for (const text of summaries) out.write(`\n${text.trimEnd()}\n`);
+      if (options.json)
+        stdout.write(`${masks.apply(JSON.stringify(Object.fromEntries(outputs), null, 2))}\n`);
+      else if (!quiet) out.write(masks.apply(outputLines(outputs, out.columns ?? 100, paint)));
+    },
+  };
+}
+
+/** A command in a workflow's `run:` step is trusted as that workflow is; in a terminal it is its user's own. */
+const contextOf = (env: NonNullable<TerminalOptions['env']>): RunContext =>
+  env.GITHUB_ACTIONS === 'true' ? readRun(env) : { trusted: true };
+
+async function createView(
+  { root, out, err, paint, clock, mask }: Terminal,
+  { detail }: TerminalOptions,
+  env: NonNullable<TerminalOptions['env']>,
+): Promise<WorkView> {
+  if (detail === 'quiet') return createQuietView((line) => err.write(`${mask(line)}\n`));
+  // A pseudo-terminal of no width, as some tools make, cannot be drawn on.
+  const drawable = out.isTTY === true && (out.columns ?? 0) > 0 && env.TERM !== 'dumb' && !isCi(env);
+  const live = drawable && detail !== 'verbose';
+  if (live) {
+    // Loaded only where it is used: a log, and an action on a runner, never draw a tree.
+    const { createLogUpdate } = await import('log-update');
+    const update = createLogUpdate(out);
+    const region = Object.assign((text: string) => update(mask(text)), {
+      persist: (text: string) => update.persist(mask(text)),
+      done: () => update.done(),
+    });
+    return createLiveView(root, { region, width: () => out.columns ?? 80, paint, clock });
+  }
+  const style = env.GITHUB_ACTIONS === 'true' ? githubStyle() : painted(plainStyle(true), paint);
+  return createLogView(root, { write: (line) => out.write(`${mask(line)}\n`), style });
+}
+
+// Some CI systems give their steps a pseudo-terminal, which a log then keeps redraw by redraw.
+const isCi = (env: NonNullable<TerminalOptions['env']>) =>
+  env.CI !== undefined && env.CI !== '' && env.CI !== 'false';
+
+function createQuietView(print: (line: string) => void): WorkView {
+  return { opened: () => {}, changed: () => {}, closed: () => {}, print, end: () => {} };
+}
+
+/** The plain log in colours, and without what a child process could do to the terminal. */
+function painted(style: LogStyle, paint: Paint): LogStyle {
+  return {
+    ...style,
+    open: (title, depth) => paint('bold', harmless(style.open(title, depth))),
+    detail: (line, depth) => harmless(style.detail(line, depth)),
+    result: (text, work) =>
+      harmless(style.result(text, work)).replace(/[✓✗]/, (symbol) =>
+        paint(symbol === '✓' ? 'green' : 'red', symbol),
+      ),
+  };
+}
+
+const COLORS = { error: 'red', warning: 'yellow', notice: 'blue' } as const;
+
+/** `Dockerfile:3:1: warning: The base is not pinned.`: the form that compilers use and that editors and terminals link. */
+function annotationText({ level, message, title, location }: Annotation, paint: Paint): string {
+  const place =
+    location === undefined
+      ? ''
+      : `${[location.file, location.line, location.column].filter((part) => part !== undefined).join(':')}: `;
+  const heading = title === undefined ? '' : `${title}: `;
+  return `${paint('bold', harmless(place))}${paint(['bold', COLORS[level]], `${level}:`)} ${harmless(heading + message)}`;
+}
+
+/** Outputs as aligned lines; what would fill the screen, such as a JSON document, is cut and --json has it whole. */
+function outputLines(outputs: ReadonlyMap<string, string>, columns: number, paint: Paint): string {
+  const shown = [...outputs].filter(([, value]) => value !== '');
+  if (shown.length === 0) return '';
+  const name = Math.max(...shown.map(([key]) => key.length));
+  const room = Math.max(24, columns - name - 4);
+  const lines = shown.map(
+    ([key, value]) =>
+      `  ${paint('dim', pad(key, name))}  ${truncate(harmless(value.replace(/\s*\n\s*/g, ' ')), room)}\n`,
+  );
+  return `\n${paint('bold', 'Outputs')}\n${lines.join('')}`;
+}
