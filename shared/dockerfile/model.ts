@@ -15,6 +15,8 @@ export interface Dockerfile {
   /** ARG instructions before the first FROM. */
   readonly globalArgs: readonly Instruction[];
   readonly stages: readonly Stage[];
+  /** Instructions that have an empty line among their continuation lines, which BuildKit means to refuse one day. */
+  readonly emptyContinuations: readonly Lines[];
 }
 
 export interface Stage {
@@ -25,6 +27,8 @@ export interface Stage {
   readonly platform: string | undefined;
   readonly lines: Lines;
   readonly instructions: readonly Instruction[];
+  /** The FROM instruction itself. */
+  readonly opening: Instruction;
 }
 
 /** One instruction as written, continuation lines joined, its flags and heredocs apart. */
@@ -37,10 +41,17 @@ export interface Instruction {
   readonly flags: readonly { readonly name: string; readonly value: string | true }[];
   readonly heredocs: readonly Heredoc[];
   readonly lines: Lines;
+  /** The keyword as written. */
+  readonly word: string;
+  /** The whole instruction on one line, flags included, heredoc bodies not. */
+  readonly original: string;
+  /** Text of the comment lines right above it, without `#`; a blank comment line ends the block. Parser directives are no comments. */
+  readonly comments: readonly string[];
 }
 
 export interface Heredoc {
   readonly name: string;
+  /** As written, leading tabs and all. */
   readonly content: string;
   /** False where the delimiter was quoted: `<<'EOF'`. */
   readonly expand: boolean;
@@ -54,6 +65,16 @@ export interface StageGraph {
   readonly platform: Platform;
   readonly target: number;
   readonly stages: readonly ResolvedStage[];
+  /** What the user should know and BuildKit does without a word, such as a build argument that nothing declares. */
+  readonly warnings: readonly Warning[];
+  /** What this room does not model exactly; an executor other than BuildKit must not build a graph that has such a remark. */
+  readonly unmodelled: readonly Warning[];
+}
+
+/** A sentence with its place in the Dockerfile, where it has one. */
+export interface Warning {
+  readonly message: string;
+  readonly lines: Lines | undefined;
 }
 
 export interface ResolvedStage {
@@ -81,6 +102,7 @@ export type Base =
   /** The stage as a whole was replaced: a directory that is handed in (`stages: build=DIR`, `build-contexts`). */
   | { readonly kind: 'directory'; readonly path: string };
 
+/** An image is the one for the graph's platform, whatever the platform of the stage that reads it; `scratch` is the empty image. */
 export type Source =
   | { readonly kind: 'context' }
   | { readonly kind: 'stage'; readonly index: number }
@@ -120,25 +142,36 @@ export interface WorkdirStep extends StepBase {
   readonly kind: 'workdir';
   /** Absolute and clean. */
   readonly path: string;
+  /** The USER in force, of whom BuildKit makes the directories that are missing; absent where none is. */
+  readonly user?: string | undefined;
 }
 
 export interface RunStep extends StepBase {
   readonly kind: 'run';
   readonly shell: boolean;
-  /** The command line of the shell form, or the arguments of the exec form. */
+  /**
+   * The command line of the shell form, or the arguments of the exec form. A heredoc is part of the line as BuildKit passes it to
+   * the shell: its content alone for `RUN <<EOF`, a path below /dev/pipes for one that starts with `#!`.
+   */
   readonly command: string | readonly string[];
+  /** What is executed: the command behind the SHELL in force, or the exec form as it is. */
+  readonly argv: readonly string[];
   readonly heredocs: readonly Heredoc[];
   readonly mounts: readonly RunMount[];
   readonly network: 'default' | 'none' | 'host';
   readonly security: 'sandbox' | 'insecure';
   readonly env: Readonly<Record<string, string>>;
   readonly workdir: string;
+  readonly user: string;
 }
 
 export interface RunMount {
   readonly type: 'bind' | 'cache' | 'tmpfs' | 'secret' | 'ssh';
+  /** Absolute; undefined for a secret or agent that has none. */
   readonly target: string | undefined;
+  /** Where a bind or cache mount takes its content from; undefined for a cache that starts empty and for the other types. */
   readonly from: Source | undefined;
+  /** The other options by their long names, expanded: source, id, sharing, readonly, required, size, mode, uid, gid, env. */
   readonly options: Readonly<Record<string, string>>;
 }
 
