@@ -15,13 +15,15 @@ export interface TreeOptions {
 const SPINNER = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 /** Beyond this a line is harder to follow to its time than it is worth. */
 const WIDEST = 96;
+/** Titles of at most this width keep the notes of all trees in one column. */
+const NARROWEST_TITLE = 28;
 const WIDEST_TITLE = 44;
 /** Lines of a failed task's log that are shown: the last ones, where a compiler or builder says what it died of. */
 const SHOWN_LOG = 40;
 
 /** A task and those inside it as the lines of a tree: state, title, note, time. A failed one shows the end of its log. */
 export function renderTree(work: Work, options: TreeOptions): string[] {
-  const column = Math.min(WIDEST_TITLE, widestLeft(work));
+  const column = Math.min(WIDEST_TITLE, Math.max(NARROWEST_TITLE, widestLeft(work)));
   return branch(work, column, options);
 }
 
