@@ -1,1 +1,4 @@
+export { hasWildcards, matchGlob } from './glob.ts';
+export { createIgnore, createMatcher, type Ignore, ignoreFileNames } from './ignore.ts';
 export type * from './model.ts';
+export { parseDockerfile } from './parse.ts';

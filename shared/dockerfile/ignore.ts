@@ -1,0 +1,178 @@
+import { posix } from 'node:path';
+import { Failure } from '../host/index.ts';
+import { literal, matchGlob } from './glob.ts';
+import { cleanPath, trimSpace } from './go-text.ts';
+
+/** Paths that a list of patterns takes out, and those that its `!` patterns bring back. Paths are relative and slash-separated. */
+export interface Ignore {
+  /** Whether the path itself is left out; for a directory see mayContainIncluded too. */
+  ignores(path: string, isDirectory: boolean): boolean;
+  /** Whether something below an ignored directory may be brought back, so that it has to be looked at. */
+  mayContainIncluded(directory: string): boolean;
+  /** The patterns as they are used, cleaned, `!` in front of those that bring back. */
+  readonly patterns: readonly string[];
+}
+
+/** Names of the files that say what a build context leaves out, next to the context; the first one that exists counts alone. */
+export function ignoreFileNames(dockerfile: string): readonly string[] {
+  return [`${dockerfile}.dockerignore`, '.dockerignore'];
+}
+
+/**
+ * Reads a .dockerignore. The rules are those of moby/patternmatcher with the walk of BuildKit's file sync: later patterns win,
+ * what matches a directory holds for everything below it, and `!` brings back.
+ *
+ * @throws Failure for a pattern that is malformed.
+ */
+export function createIgnore(text: string): Ignore {
+  return createMatcher(readIgnoreFile(text));
+}
+
+/** The same over patterns that come from elsewhere, such as `COPY --exclude`. */
+export function createMatcher(patterns: readonly string[]): Ignore {
+  const compiled = patterns.map(trimSpace).filter(Boolean).map(compilePattern);
+  const verdicts = new Map<string, Verdict>();
+  return {
+    patterns: compiled.map((pattern) => (pattern.bringsBack ? '!' : '') + pattern.text),
+    ignores: (path, isDirectory) => judge(compiled, verdicts, path, isDirectory).ignored,
+    mayContainIncluded: (directory) => mayContainIncluded(compiled, directory),
+  };
+}
+
+/** The patterns of a .dockerignore (moby/patternmatcher, ignorefile.ReadAll). */
+function readIgnoreFile(text: string): string[] {
+  return text
+    .replace(/^\ufeff/, '')
+    .split('\n')
+    .filter((line) => !line.startsWith('#'))
+    .map(trimSpace)
+    .filter((line) => line !== '')
+    .map((line) => (line.startsWith('!') ? `!${normalize(trimSpace(line.slice(1)))}` : normalize(line)));
+}
+
+/** Patterns start at the context's root, with or without a slash. */
+function normalize(pattern: string): string {
+  if (pattern === '') return '';
+  const cleaned = cleanPath(pattern);
+  return cleaned.length > 1 && cleaned.startsWith('/') ? cleaned.slice(1) : cleaned;
+}
+
+interface Pattern {
+  readonly text: string;
+  readonly bringsBack: boolean;
+  readonly matches: (path: string) => boolean;
+}
+
+function compilePattern(given: string): Pattern {
+  const cleaned = cleanPath(given);
+  const bringsBack = cleaned.startsWith('!');
+  const text = bringsBack ? cleaned.slice(1) : cleaned;
+  if (text === '') throw new Failure('The pattern "!" brings nothing back; write a path behind it.');
+  // Only for its check: BuildKit refuses here what Go's filepath.Match finds malformed.
+  matchGlob(text, '.');
+  return { text, bringsBack, matches: compileMatcher(text) };
+}
+
+/** Most patterns need no regular expression, which is what keeps large contexts fast. */
+function compileMatcher(text: string): (path: string) => boolean {
+  const { source, kind } = translate(text);
+  switch (kind) {
+    case 'exact':
+      return (path) => path === text;
+    case 'prefix':
+      return (path) => path.startsWith(text.slice(0, -2));
+    case 'suffix': {
+      const suffix = text.slice(2);
+      const alone = suffix.startsWith('/') ? suffix.slice(1) : undefined;
+      return (path) => path.endsWith(suffix) || path === alone;
+    }
+    default: {
+      const expression = compileExpression(text, source);
+      return (path) => expression.test(path);
+    }
+  }
+}
+
+function compileExpression(text: string, source: string): RegExp {
+  try {
+    return new RegExp(`^${source}$`, 'u');
+  } catch (error) {
+    throw new Failure(`The pattern "${text}" is malformed.`, { cause: error });
+  }
+}
+
+type Kind = 'exact' | 'prefix' | 'suffix' | 'expression';
+
+function translate(text: string): { source: string; kind: Kind } {
+  const tokens = text.match(/\*\*\/?|\\.|./gsu) ?? [];
+  let kind: Kind = 'exact';
+  let source = '';
+  let inClass = false;
+  for (const [at, token] of tokens.entries()) {
+    if (token.startsWith('**')) {
+      const last = at === tokens.length - 1;
+      source += last ? '[^\\n]*' : '(?:[^\\n]*/)?';
+      kind = at === 0 ? 'suffix' : last && kind === 'exact' ? 'prefix' : 'expression';
+      continue;
+    }
+    source += translateToken(token, inClass);
+    if (token === '[' || token === ']') inClass = token === '[';
+    if (/^[*?[\]]|^\\./s.test(token)) kind = 'expression';
+  }
+  return { source, kind };
+}
+
+function translateToken(token: string, inClass: boolean): string {
+  if (token === '*') return '[^/]*';
+  if (token === '?') return '[^/]';
+  if (token === '[') return token;
+  if (token === ']') return inClass ? token : '\\]';
+  // Go's regular expressions take any escaped punctuation; a letter keeps the meaning that it has there, such as `\d`.
+  if (/^\\[^a-zA-Z0-9]/.test(token)) return inClass && token === '\\-' ? token : literal(token.slice(1));
+  // A caret is not escaped by patternmatcher, so it stands for the start of the path.
+  return inClass || token === '^' || token.length > 1 ? token : literal(token);
+}
+
+interface Verdict {
+  readonly ignored: boolean;
+  /** For each pattern whether it matched here or above. A pattern that had no say here does not count as matched below. */
+  readonly matched: readonly boolean[];
+}
+
+const root: Verdict = { ignored: false, matched: [] };
+
+function judge(
+  patterns: readonly Pattern[],
+  verdicts: Map<string, Verdict>,
+  path: string,
+  isDirectory: boolean,
+): Verdict {
+  const known = verdicts.get(path);
+  if (known !== undefined) return known;
+  const parent = posix.dirname(path);
+  const above = parent === '.' || parent === '/' ? root : judge(patterns, verdicts, parent, true);
+  const verdict = judgeBelow(patterns, above, path);
+  if (isDirectory) verdicts.set(path, verdict);
+  return verdict;
+}
+
+function judgeBelow(patterns: readonly Pattern[], above: Verdict, path: string): Verdict {
+  let ignored = false;
+  const matched = patterns.map((pattern, at) => {
+    const match = above.matched[at] || (pattern.bringsBack === ignored && pattern.matches(path));
+    if (match) ignored = !pattern.bringsBack;
+    return match;
+  });
+  return { ignored, matched };
+}
+
+/** BuildKit's walk goes into an ignored directory unless all `!` patterns are plain prefixes that lead elsewhere. */
+function mayContainIncluded(patterns: readonly Pattern[], directory: string): boolean {
+  const back = patterns
+    .filter((pattern) => pattern.bringsBack)
+    .map((pattern) => pattern.text.replace(/\/\*\*$/, '').replace(/\/\*$/, ''));
+  return (
+    back.some((text) => /[*[\]?^\\]/.test(text)) ||
+    back.some((text) => `${text}/`.startsWith(`${directory}/`))
+  );
+}
