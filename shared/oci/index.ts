@@ -1,1 +1,26 @@
+/**
+ * OCI images: references, platforms, manifests, layers, layouts on disk and registries (OCI image-spec 1.1, distribution-spec 1.1).
+ */
+export { type Compression, compress, decompress } from './compress.ts';
+export { type CopyOptions, copyImage, type Provided, provideBlob } from './copy.ts';
+export { type LayerOptions, readLayer, type WrittenLayer, writeLayer } from './layer.ts';
+export { type Layout, openLayout, type TaggedDescriptor } from './layout.ts';
+export { describe, type ImageDocument, isIndexType, parseConfig, parseDocument } from './manifest.ts';
+export {
+  formatPlatform,
+  machinePlatform,
+  normalizePlatform,
+  offeredPlatforms,
+  parsePlatform,
+  platformMatches,
+  selectPlatform,
+} from './platform.ts';
+export {
+  formatReference,
+  parseReference,
+  type Reference,
+  type Repository,
+  tagOrDigest,
+} from './reference.ts';
+export { type ImageSource, type ResolvedImage, resolveFrom } from './source.ts';
 export * from './types.ts';

@@ -1,0 +1,167 @@
+import { availableParallelism } from 'node:os';
+import { pipeline, Readable, type Transform } from 'node:stream';
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+
+export type Compression = 'gzip' | 'zstd' | 'none';
+
+const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
+const zstdFrame = promisify<zlib.InputType, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
+
+/**
+ * Bytes of input that one job takes. Fixed, for the output depends on them: smaller ones cost ratio and set-up, larger ones leave
+ * cores idle on small layers.
+ */
+const GZIP_BLOCK = 2 ** 20;
+const ZSTD_FRAME = 4 * 2 ** 20;
+/** How far deflate looks back, and so how much of the block before serves as dictionary. */
+const DEFLATE_WINDOW = 32 * 1024;
+
+/** RFC 1952, 2.3: deflate, no flags, no time, no extra flags, system unknown; nothing in it tells where it was made. */
+const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+
+/**
+ * Compresses a stream on all cores, in blocks of fixed size, so that the bytes are the same whatever the number of cores and
+ * however the input was cut. gzip is one member whose blocks each know the 32 KiB before them (as pigz does it), zstd a sequence
+ * of frames (RFC 8878, 3). Memory is bound by the blocks in flight: at most one a core, and one more.
+ */
+export function compress(
+  content: AsyncIterable<Uint8Array>,
+  compression: Compression,
+  level?: number,
+): AsyncIterable<Uint8Array> {
+  if (compression === 'none') return content;
+  return compression === 'gzip' ? gzip(content, level ?? 6) : zstd(content, level ?? 3);
+}
+
+async function* gzip(content: AsyncIterable<Uint8Array>, level: number): AsyncGenerator<Buffer> {
+  let crc = 0;
+  let size = 0;
+  let dictionary: Buffer | undefined;
+  const job = (block: Buffer, last: boolean): Promise<Buffer> => {
+    crc = zlib.crc32(block, crc);
+    size += block.length;
+    const before = dictionary;
+    dictionary = block.subarray(-DEFLATE_WINDOW);
+    return deflateRaw(block, {
+      level,
+      // What a block may grow to when it cannot be compressed, so that the output is one piece and not sixty.
+      chunkSize: block.length + (block.length >> 9) + 256,
+      finishFlush: last ? zlib.constants.Z_FINISH : zlib.constants.Z_SYNC_FLUSH,
+      ...(before !== undefined && { dictionary: before }),
+    });
+  };
+  yield GZIP_HEADER;
+  yield* inParallel(blocksOf(content, GZIP_BLOCK), job);
+  const trailer = Buffer.alloc(8);
+  trailer.writeUInt32LE(crc, 0);
+  trailer.writeUInt32LE(size % 2 ** 32, 4);
+  yield trailer;
+}
+
+function zstd(content: AsyncIterable<Uint8Array>, level: number): AsyncGenerator<Buffer> {
+  // Not ZSTD_c_nbWorkers: with it, zlib.zstdCompress of Node 24 ends with no output at all.
+  return inParallel(blocksOf(content, ZSTD_FRAME), (frame) =>
+    zstdFrame(frame, {
+      chunkSize: frame.length + (frame.length >> 8) + 1024,
+      params: { [zlib.constants.ZSTD_c_compressionLevel]: level, [zlib.constants.ZSTD_c_contentSizeFlag]: 1 },
+      pledgedSrcSize: frame.length,
+    }),
+  );
+}
+
+/** Blocks of exactly `size` bytes and a last one of up to that, which may be empty. */
+async function* blocksOf(
+  content: AsyncIterable<Uint8Array>,
+  size: number,
+): AsyncGenerator<{ block: Buffer; last: boolean }> {
+  let block = Buffer.allocUnsafe(size);
+  let filled = 0;
+  for await (const chunk of content)
+    for (let at = 0; at < chunk.length; ) {
+      if (filled === size) {
+        yield { block, last: false };
+        block = Buffer.allocUnsafe(size);
+        filled = 0;
+      }
+      const part = chunk.subarray(at, at + size - filled);
+      block.set(part, filled);
+      filled += part.length;
+      at += part.length;
+    }
+  yield { block: block.subarray(0, filled), last: true };
+}
+
+/** Runs one job a core on libuv's threads and gives their results in order. */
+async function* inParallel(
+  blocks: AsyncIterable<{ block: Buffer; last: boolean }>,
+  job: (block: Buffer, last: boolean) => Promise<Buffer>,
+): AsyncGenerator<Buffer> {
+  const limit = availableParallelism() + 1;
+  const running: Promise<Buffer>[] = [];
+  try {
+    for await (const { block, last } of blocks) {
+      running.push(job(block, last));
+      if (running.length >= limit) yield await running.shift()!;
+    }
+    while (running.length > 0) yield await running.shift()!;
+  } finally {
+    // The reader stopped early, or a job failed: the others end in their own time, and their errors are of no more interest.
+    for (const one of running) one.catch(() => {});
+  }
+}
+
+/** What the first bytes of a compressed layer look like; media types lie. */
+function compressionOf(first: Uint8Array): Compression {
+  if (first[0] === 0x1f && first[1] === 0x8b) return 'gzip';
+  if (first[0] === 0x28 && first[1] === 0xb5 && first[2] === 0x2f && first[3] === 0xfd) return 'zstd';
+  // A skippable frame (RFC 8878, 3.1.2), with which seekable layers begin.
+  if ((first[0]! & 0xf0) === 0x50 && first[1] === 0x2a && first[2] === 0x4d && first[3] === 0x18)
+    return 'zstd';
+  return 'none';
+}
+
+/**
+ * The decompressed bytes of a gzip stream (of any number of members), a zstd stream (of any number of frames) or a plain one, told
+ * apart by their first bytes as container engines do. Throws zlib's error for damaged content.
+ */
+export async function* decompress(content: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  const iterator = content[Symbol.asyncIterator]();
+  const held: Uint8Array[] = [];
+  let first = Buffer.alloc(0);
+  try {
+    while (first.length < 4) {
+      const { done, value } = await iterator.next();
+      if (done === true) break;
+      held.push(value);
+      first = Buffer.concat(held);
+    }
+    const whole = resumed(first, iterator);
+    const compression = compressionOf(first);
+    if (compression === 'none') yield* whole;
+    else
+      yield* through(
+        whole,
+        compression === 'gzip'
+          ? zlib.createGunzip({ chunkSize: 256 * 1024 })
+          : zlib.createZstdDecompress({ chunkSize: 256 * 1024 }),
+      );
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function* resumed(first: Buffer, iterator: AsyncIterator<Uint8Array>): AsyncGenerator<Buffer> {
+  if (first.length > 0) yield first;
+  for (;;) {
+    const { done, value } = await iterator.next();
+    if (done === true) return;
+    yield Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  }
+}
+
+async function* through(content: AsyncIterable<Buffer>, transform: Transform): AsyncGenerator<Buffer> {
+  // The error reaches us through the transform, which pipeline destroys with it.
+  pipeline(Readable.from(content, { objectMode: false, highWaterMark: 2 ** 20 }), transform, () => {});
+  for await (const chunk of transform) yield chunk as Buffer;
+}
