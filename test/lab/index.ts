@@ -1,0 +1,9 @@
+// The lab: real parts for tests. `npm run lab` sets them up; here they are found, started and stopped.
+
+export { type BaseImages, baseImages } from './base-images.ts';
+export { type BuildKit, buildkit } from './buildkit.ts';
+export { docker, type Engine, engine } from './engine.ts';
+export { describeWith, type Missing, type Part } from './part.ts';
+export { account, freshRegistry, type Registry, registry } from './registry.ts';
+export { openSession } from './session.ts';
+export { act, crane, go, skopeo, type Tool } from './tools.ts';

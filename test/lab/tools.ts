@@ -1,0 +1,22 @@
+import { missing, type Part } from './part.ts';
+import { find } from './place.ts';
+
+export interface Tool {
+  readonly program: string;
+}
+
+/** go-containerregistry's command, whose reading of an image is independent of ours. */
+export const crane = () => tool('crane', 'it was not built, see `npm run lab`');
+
+/** Reads an OCI layout with containers/image, another independent implementation. */
+export const skopeo = () => tool('skopeo', 'it is not installed, see `npm run lab`');
+
+/** nektos/act, a workflow runner. */
+export const act = () => tool('act', 'it was not built, see `npm run lab`');
+
+export const go = () => tool('go', 'there is no Go toolchain on the PATH');
+
+function tool(name: string, why: string): Part<Tool> {
+  const program = find(name);
+  return program === undefined ? missing(why) : { available: true, program };
+}
