@@ -1,0 +1,20 @@
+export { type BeforeBuild, type BuiltProgram, type GoBuildResult, runGoBuild } from './build.ts';
+export type { BuildInfo, ModuleInfo } from './build-info.ts';
+export { CompileFailure, type Diagnostic } from './diagnostics.ts';
+export { DEFAULT_FLAGS, type GoFlags } from './flags.ts';
+export { DEFAULT_NAMING, type OutputNaming } from './output.ts';
+export type { MainPackage } from './packages.ts';
+export {
+  type GoBuildRequest,
+  type GoContext,
+  type GoDecision,
+  type GoPlan,
+  goContext,
+  type PlannedProgram,
+  planGoBuild,
+} from './plan.ts';
+export type { ProgramRecord } from './record.ts';
+export type { Sbom } from './sbom.ts';
+export { formatTarget, parseTarget, type Target } from './target.ts';
+export type { GoEnvironment } from './toolchain.ts';
+export type { Reproduction } from './verify.ts';

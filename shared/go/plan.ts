@@ -1,0 +1,285 @@
+import { existsSync, statSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { FileDigests, type GitState, gitState, Key } from '../content/index.ts';
+import { didYouMean, Failure } from '../host/index.ts';
+import { effectiveSettings } from './environment.ts';
+import { type GoFlags, loadingArguments, type SettledFlags, settleFlags } from './flags.ts';
+import { type BuildConditions, explainDifferences, programKey } from './inputs.ts';
+import { findModule, type Module } from './module.ts';
+import { checkDistinct, DEFAULT_NAMING, type OutputNaming, outputPath } from './output.ts';
+import { listMains, type MainPackage, mainCandidates } from './packages.ts';
+import { type ProgramRecord, Records } from './record.ts';
+import { type BuildFacts, buildFacts, hasTemplate } from './stamp.ts';
+import { formatTarget, parseTargets, type Target, targetEnvironment } from './target.ts';
+import { findToolchain, type Go, goEnvironment, type Toolchain } from './toolchain.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What to build. Only `directory` has no default. */
+export interface GoBuildRequest {
+  /** Absolute path of the folder in which go runs; packages and outputs are relative to it. */
+  readonly directory: string;
+  /** Absolute path of the folder that locations in messages are relative to; default: the module's root. */
+  readonly workspace?: string;
+  /** Patterns as for `go build`; default: every main package in the folder and below. */
+  readonly packages?: readonly string[];
+  /** `os/arch` or `os/arch/variant`; default: this machine's. */
+  readonly targets?: readonly string[];
+  readonly flags?: Partial<GoFlags>;
+  /** More variables for the go command. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Value for GOTOOLCHAIN: `auto`, `local` or a version; default: as the environment has it. */
+  readonly toolchain?: string;
+  readonly output?: Partial<OutputNaming>;
+  /** The absolute path of each program, in place of `output`. */
+  readonly outputPath?: (program: { readonly package: MainPackage; readonly target: Target }) => string;
+  /** false: build although nothing changed. */
+  readonly reuse?: boolean;
+  /** Builds at once; default: as many as cores and memory allow. */
+  readonly jobs?: number;
+  /** Bytes that no program may exceed. */
+  readonly maxSize?: number;
+  /** Write a CycloneDX bill of materials beside each program, as `<program>.cdx.json`; default: false. */
+  readonly sbom?: boolean;
+  /** Absolute path of a file in the format of sha256sum; default: none. */
+  readonly checksums?: string;
+  /** Build a second time in another folder with an empty cache, and compare the bytes. */
+  readonly verify?: boolean;
+  /** What the run knows of the commit's names, since a runner checks out a bare commit. */
+  readonly known?: { readonly tag?: string | undefined; readonly branch?: string | undefined };
+}
+
+/** The machine and process that a build runs in, injected for tests. */
+export interface GoContext {
+  readonly env: Environment;
+  readonly signal?: AbortSignal;
+  readonly cores: number;
+  /** Bytes. */
+  readonly memory: number;
+}
+
+/** This process's environment and machine; inside of a container, the memory that it may use. */
+export function goContext(signal?: AbortSignal): GoContext {
+  const limit = process.constrainedMemory();
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return { env: process.env, ...(signal && { signal }), cores: availableParallelism(), memory };
+}
+
+export type GoDecision =
+  | { readonly kind: 'reuse'; readonly because: string; readonly record: ProgramRecord }
+  | { readonly kind: 'build'; readonly because: string; readonly record: ProgramRecord | undefined };
+
+/** One program of a plan: a main package for a target. */
+export interface PlannedProgram {
+  readonly package: MainPackage;
+  readonly target: Target;
+  /** Target as text, such as `linux/arm/v7`. */
+  readonly platform: string;
+  /** How messages call it: the target, with the package where there are several. */
+  readonly title: string;
+  /** Absolute path that the program is written to. */
+  readonly output: string;
+  readonly decision: GoDecision;
+}
+
+/** What would be built and why, made before anything is built. */
+export interface GoPlan {
+  readonly request: GoBuildRequest;
+  readonly context: GoContext;
+  readonly module: Module;
+  readonly toolchain: Toolchain;
+  /** Version of the go command itself; the module may switch to another. */
+  readonly goVersion: string;
+  readonly flags: SettledFlags;
+  readonly facts: BuildFacts;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly vcs: string | undefined;
+  readonly programs: readonly PlannedProgram[];
+}
+
+/**
+ * Plans a build. Where nothing changed since the last one, this reads files and starts no go command. Throws a Failure for anything
+ * in the request that cannot be built.
+ */
+export async function planGoBuild(
+  request: GoBuildRequest,
+  context: GoContext = goContext(),
+): Promise<GoPlan> {
+  checkRequest(request);
+  const env = buildEnvironment(request, context.env);
+  const targets = parseTargets(request.targets?.length ? request.targets : [hostTarget(env)]);
+  const module = findModule(request.directory, env.GOWORK ?? '');
+  const { facts, vcs } = await readCheckout(request, context);
+  const flags = settleFlags(request.flags ?? {}, () => facts);
+  checkProfile(flags, request.directory);
+  const toolchain = findToolchain(env);
+  const tool: Go = { program: toolchain.program, directory: request.directory, env, signal: context.signal };
+  const goVersion = toolchain.version ?? (await goEnvironment(tool)).GOVERSION;
+  const base = { request, context: { ...context, env }, module, toolchain, goVersion, flags, facts, vcs };
+  const settings = effectiveSettings(env, toolchain);
+  const records = new Records(module.root);
+  const packages = await findPackages(tool, request, records, flags, targets[0]!);
+  const digests = FileDigests.open(join(records.folder, 'files.json'));
+  const programs = nameOutputs(packages, targets, base).map((program) => ({
+    ...program,
+    decision: decide({ ...base, settings }, program, records, digests),
+  }));
+  digests.save();
+  return { ...base, settings, programs };
+}
+
+function checkRequest({ directory, packages = [], environment = {}, toolchain, jobs }: GoBuildRequest): void {
+  if (!existsSync(directory)) throw new Failure(`The working directory ${directory} does not exist.`);
+  if (!statSync(directory).isDirectory()) throw new Failure(`The working directory ${directory} is a file.`);
+  for (const one of packages)
+    if (one.endsWith('.go'))
+      throw new Failure(`Package "${one}" is a file; name the folder that it lies in.`);
+  for (const name of Object.keys(environment)) checkVariable(name);
+  if (toolchain && !/^(auto|local|path|(go\d[\w.]*)(\+(auto|path))?)$/.test(toolchain))
+    throw new Failure(
+      `Toolchain "${toolchain}" is none; accepted are auto, local and a version such as go1.26.8.${didYouMean(toolchain, ['auto', 'local'])}`,
+    );
+  if (jobs !== undefined && (!Number.isInteger(jobs) || jobs < 1))
+    throw new Failure(`Jobs are ${jobs}; accepted is a whole number from 1.`);
+}
+
+/** Variables that would quietly contradict an input. */
+const OWN_VARIABLES: Readonly<Record<string, string>> = {
+  GOOS: 'targets',
+  GOARCH: 'targets',
+  CGO_ENABLED: 'cgo',
+  GOTOOLCHAIN: 'toolchain',
+};
+
+function checkVariable(name: string): void {
+  if (!/^[A-Za-z_]\w*$/.test(name)) throw new Failure(`"${name}" is no name of an environment variable.`);
+  const input = OWN_VARIABLES[name];
+  if (input !== undefined) throw new Failure(`The variable ${name} has its own input: use "${input}".`);
+}
+
+function buildEnvironment({ environment, toolchain }: GoBuildRequest, env: Environment): Environment {
+  return { ...env, ...environment, ...(toolchain && { GOTOOLCHAIN: toolchain }) };
+}
+
+const NODE_TO_GO: Readonly<Record<string, string>> = {
+  win32: 'windows',
+  sunos: 'solaris',
+  x64: 'amd64',
+  ia32: '386',
+  ppc64: 'ppc64le',
+};
+
+/** What `go build` alone would build for: GOOS and GOARCH where they are set, else this machine. */
+function hostTarget(env: Environment): string {
+  const os = env.GOOS || (NODE_TO_GO[process.platform] ?? process.platform);
+  return `${os}/${env.GOARCH || (NODE_TO_GO[process.arch] ?? process.arch)}`;
+}
+
+/** Asks git only where something in the request depends on the commit. */
+async function readCheckout(
+  request: GoBuildRequest,
+  context: GoContext,
+): Promise<{ facts: BuildFacts; vcs: string | undefined }> {
+  const { flags = {}, output = {} } = request;
+  const templates = [flags.ldflags ?? '', ...(flags.stamp ?? []), output.name ?? ''].some(hasTemplate);
+  const recorded = flags.buildvcs === 'on' || flags.buildvcs === 'auto';
+  if (!templates && !recorded) return { facts: {}, vcs: undefined };
+  const git = await gitState(request.directory, context.signal);
+  return { facts: buildFacts(git, request.known), vcs: recorded ? vcsState(git) : undefined };
+}
+
+function vcsState(git: GitState | undefined): string | undefined {
+  return git && [git.commit, git.commitTime, git.dirty, git.tag ?? '', git.nearest?.tag ?? ''].join(' ');
+}
+
+function checkProfile({ pgo }: SettledFlags, directory: string): void {
+  if (pgo === 'auto' || pgo === 'off' || existsSync(resolve(directory, pgo))) return;
+  throw new Failure(
+    `Profile "${pgo}" (pgo) does not exist in ${directory}; accepted are auto, off and a path.`,
+  );
+}
+
+/** The packages of the last run while nothing could have changed them, else what `go list` says. */
+async function findPackages(
+  tool: Go,
+  { directory, packages = [] }: GoBuildRequest,
+  records: Records,
+  flags: SettledFlags,
+  target: Target,
+): Promise<readonly MainPackage[]> {
+  const loading = loadingArguments(flags);
+  const question = [directory, ...packages, '--', ...loading, formatTarget(target)];
+  const candidates = mainCandidates(directory);
+  const known = records.packages(question);
+  if (known !== undefined && Key.of(known.candidates).digest === Key.of(candidates).digest)
+    return known.packages;
+  const env = { ...tool.env, ...targetEnvironment(target), CGO_ENABLED: flags.cgo ? '1' : '0' };
+  const found = await listMains({ ...tool, env }, packages, loading);
+  records.savePackages(question, { scheme: 1, candidates, packages: found });
+  return found;
+}
+
+type Undecided = Omit<PlannedProgram, 'decision'>;
+
+function nameOutputs(
+  packages: readonly MainPackage[],
+  targets: readonly Target[],
+  { request, facts, flags }: Pick<GoPlan, 'request' | 'facts' | 'flags'>,
+): Undecided[] {
+  const naming = { ...DEFAULT_NAMING, ...request.output };
+  const programs = packages.flatMap((main) =>
+    targets.map((target) => {
+      const platform = formatTarget(target);
+      const context = { directory: request.directory, facts, buildmode: flags.buildmode };
+      const output =
+        request.outputPath?.({ package: main, target }) ??
+        outputPath(naming, { package: main, target }, context);
+      const title = packages.length === 1 ? platform : `${main.name} for ${platform}`;
+      return { package: main, target, platform, title, output };
+    }),
+  );
+  checkDistinct(programs);
+  return programs;
+}
+
+/** The name under which a program is remembered: the same place is asked again by the next run. */
+export function slotOf(module: Module, program: Undecided): string[] {
+  return [program.package.importPath, program.platform, relative(module.root, program.output)];
+}
+
+/** All that settles a program's bytes, for its key. */
+export function conditionsOf(plan: Omit<GoPlan, 'programs'>, program: Undecided): BuildConditions {
+  const { env } = plan.context;
+  return {
+    root: plan.module.root,
+    package: program.package,
+    target: program.target,
+    flags: plan.flags,
+    goVersion: plan.goVersion,
+    settings: plan.settings,
+    vcs: plan.vcs,
+    folders: [plan.module.root, plan.toolchain.root ?? '', env.GOMODCACHE ?? env.GOPATH ?? env.HOME ?? ''],
+  };
+}
+
+function decide(
+  plan: Omit<GoPlan, 'programs'>,
+  program: Undecided,
+  records: Records,
+  digests: FileDigests,
+): GoDecision {
+  const record = records.program(slotOf(plan.module, program));
+  const build = (because: string): GoDecision => ({ kind: 'build', because, record });
+  if (record === undefined) return build('it was not built here before');
+  const key = programKey(conditionsOf(plan, program), record.sources, digests);
+  const differences = key.differences(Key.of(record.parts));
+  if (differences.length > 0) return build(explainDifferences(differences));
+  if (plan.request.reuse === false) return build('reuse is off');
+  if (record.sources.unkeyed !== undefined) return build(record.sources.unkeyed);
+  const found = digests.digest(program.output);
+  const file = relative(plan.request.directory, program.output);
+  if (found === undefined) return build(`${file} is not there`);
+  if (`sha256:${found}` !== record.digest) return build(`${file} is not what was built`);
+  return { kind: 'reuse', because: 'nothing that it is made of changed', record };
+}

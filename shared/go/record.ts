@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Digest, KeyPart } from '../content/index.ts';
+import type { BuildInfo } from './build-info.ts';
+import type { SourceMap } from './inputs.ts';
+import type { MainPackage } from './packages.ts';
+
+/** What is remembered of the last build of one package for one target at one path. */
+export interface ProgramRecord {
+  readonly scheme: 1;
+  /** The parts of its key: the next key is compared with them. */
+  readonly parts: { readonly [name: string]: KeyPart };
+  readonly sources: SourceMap;
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** Of the toolchain that compiled it, such as `go1.26.8`. */
+  readonly goVersion: string;
+  readonly buildInfo: BuildInfo;
+  /** Milliseconds that its build took. */
+  readonly milliseconds: number;
+}
+
+/** Which packages the last run found for the same question, and what would change the answer. */
+export interface PackagesRecord {
+  readonly scheme: 1;
+  readonly candidates: Readonly<Record<string, string>>;
+  readonly packages: readonly MainPackage[];
+}
+
+/**
+ * The memory of go-build, a folder `.slipway/go` in the module's root. A record that is missing, damaged or of another scheme is
+ * no record: then there is a build, never a fault.
+ */
+export class Records {
+  readonly folder: string;
+
+  constructor(root: string) {
+    this.folder = join(root, '.slipway', 'go');
+  }
+
+  program(slot: readonly string[]): ProgramRecord | undefined {
+    const record = this.#read<ProgramRecord>(`program-${nameOf(slot)}.json`);
+    return record?.parts !== undefined && record.sources?.packages !== undefined ? record : undefined;
+  }
+
+  saveProgram(slot: readonly string[], record: ProgramRecord): void {
+    this.#write(`program-${nameOf(slot)}.json`, record);
+  }
+
+  packages(question: readonly string[]): PackagesRecord | undefined {
+    return this.#read<PackagesRecord>(`packages-${nameOf(question)}.json`);
+  }
+
+  savePackages(question: readonly string[], record: PackagesRecord): void {
+    this.#write(`packages-${nameOf(question)}.json`, record);
+  }
+
+  #read<T extends { readonly scheme: 1 }>(name: string): T | undefined {
+    try {
+      const record = JSON.parse(readFileSync(join(this.folder, name), 'utf8')) as T;
+      return record.scheme === 1 ? record : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #write(name: string, record: unknown): void {
+    mkdirSync(this.folder, { recursive: true });
+    hideFromGit(dirname(this.folder));
+    writeAtomically(join(this.folder, name), JSON.stringify(record));
+  }
+}
+
+/** Keeps Slipway's own files out of commits and of `git status`, as other tools' caches do. */
+function hideFromGit(folder: string): void {
+  const file = join(folder, '.gitignore');
+  if (!existsSync(file)) writeAtomically(file, '*\n');
+}
+
+/** Writes a file so that readers, and a run after this one was killed, see the old content or the new one. */
+export function writeAtomically(file: string, content: string): void {
+  const temporary = `${file}.${process.pid}.tmp`;
+  writeFileSync(temporary, content);
+  renameSync(temporary, file);
+}
+
+function nameOf(parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+}
