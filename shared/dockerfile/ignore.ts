@@ -19,8 +19,8 @@ export function ignoreFileNames(dockerfile: string): readonly string[] {
 }
 
 /**
- * Reads a .dockerignore. The rules are those of moby/patternmatcher with the walk of BuildKit's file sync: later patterns win,
- * what matches a directory holds for everything below it, and `!` brings back.
+ * Reads the text of a .dockerignore. The rules are those of moby/patternmatcher with the walk of BuildKit's file sync: later
+ * patterns win, what matches a directory holds for everything below it, and `!` brings back.
  *
  * @throws Failure for a pattern that is malformed.
  */
@@ -28,7 +28,7 @@ export function createIgnore(text: string): Ignore {
   return createMatcher(readIgnoreFile(text));
 }
 
-/** The same over patterns that come from elsewhere, such as `COPY --exclude`. */
+/** The same for patterns that stand elsewhere, such as those of `COPY --exclude`. */
 export function createMatcher(patterns: readonly string[]): Ignore {
   const compiled = patterns.map(trimSpace).filter(Boolean).map(compilePattern);
   const verdicts = new Map<string, Verdict>();

@@ -2,3 +2,5 @@ export { hasWildcards, matchGlob } from './glob.ts';
 export { createIgnore, createMatcher, type Ignore, ignoreFileNames } from './ignore.ts';
 export type * from './model.ts';
 export { parseDockerfile } from './parse.ts';
+export { type ResolveOptions, resolveGraph } from './resolve.ts';
+export type { NamedContext } from './stages.ts';

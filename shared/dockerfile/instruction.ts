@@ -16,7 +16,9 @@ export type Statement =
   | HealthcheckStatement
   | { readonly kind: 'env' | 'label'; readonly pairs: readonly Pair[] }
   | { readonly kind: 'cmd' | 'entrypoint'; readonly words: readonly string[]; readonly json: boolean }
-  | { readonly kind: 'maintainer' | 'user' | 'workdir' | 'stopsignal' | 'onbuild'; readonly text: string }
+  | { readonly kind: 'maintainer' | 'user' | 'stopsignal'; readonly text: string }
+  | { readonly kind: 'workdir'; readonly text: string }
+  | { readonly kind: 'onbuild'; readonly text: string }
   | { readonly kind: 'expose' | 'volume' | 'shell'; readonly words: readonly string[] };
 
 export interface FromStatement {
