@@ -21,6 +21,14 @@ export interface ActionModule<D extends ActionDefinition = ActionDefinition> {
   post?(host: Host, inputs: Inputs<D>): Promise<void>;
 }
 
+/** An action as the command line finds it. Everything is loaded when it is wanted: a command pays for itself alone. */
+export interface ActionEntry {
+  readonly definition: () => Promise<ActionDefinition>;
+  readonly module: () => Promise<ActionModule>;
+  /** The input that a word without a flag stands for. */
+  readonly positional?: string;
+}
+
 /** Reads and masks the inputs of an action. The first wrong one is a Failure that names it. */
 export function openInputs<D extends ActionDefinition>(host: Host, definition: D): Inputs<D> {
   // Before anything is parsed: an error message may quote what was given.

@@ -19,8 +19,8 @@ const SUMMARY_LIMIT = 1024 * 1024;
  * commands for groups, annotations and masks.
  */
 export async function createGithubHost(): Promise<ClosableHost> {
-  // Loaded here and not at the top: it is the heaviest import of an action, and a command in a terminal never needs it.
-  const core = await import('@actions/core');
+  // Loaded here and not at the top: a command in a terminal never needs it.
+  const core = await import('./toolkit.ts');
   const env = process.env;
   const masks = createMasks();
   const edge = createProcessEdge(env.RUNNER_TEMP);

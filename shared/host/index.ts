@@ -1,5 +1,5 @@
 /** The runner boundary: what an action reads, says and hands back, on a GitHub runner and in a terminal. */
-export { type ActionModule, exit, runAction, runInTerminal, runPost } from './action.ts';
+export { type ActionEntry, type ActionModule, exit, runAction, runInTerminal, runPost } from './action.ts';
 export { USAGE } from './attempt.ts';
 export {
   type ActionDefinition,
@@ -16,4 +16,4 @@ export { type ClosableHost, createGithubHost } from './github.ts';
 export type { Annotation, Host, RunContext, Summary, Task } from './host.ts';
 export { createPaint, type Paint, wantsColor } from './paint.ts';
 export { createTerminalHost, type Screen, type TerminalOptions } from './terminal.ts';
-export { harmless, pad, truncate, widthOf } from './text-width.ts';
+export { charactersOf, harmless, pad, truncate, widthOf } from './text-width.ts';

@@ -82,7 +82,7 @@ const guardStart = (text: string) =>
   text
     .trimStart()
     .replace(/^([#+\-=])/, '\\$1')
-    .replace(/^(\d+)([.)])/, '$1\\$2');
+    .replace(/^(\d+)([.)])(?=\s|$)/, '$1\\$2');
 
 /** Backticks where they can show the text; a tag for the few texts that they cannot, above all a pipe inside a table. */
 function codeSpan(text: string): string {

@@ -1,4 +1,4 @@
-import { createPaint, harmless, type Paint, pad, truncate, widthOf } from '../host/index.ts';
+import { charactersOf, createPaint, harmless, type Paint, pad, truncate, widthOf } from '../host/index.ts';
 import { type Block, type Column, type Inline, spansOf } from './block.ts';
 
 export interface TerminalFormat {
@@ -130,7 +130,7 @@ function wrap(line: string, width: number): string[] {
 function chop(word: string, width: number): string[] {
   if (widthOf(word) <= width || width < 1) return [word];
   const pieces: string[] = [''];
-  for (const { segment } of new Intl.Segmenter().segment(word)) {
+  for (const { segment } of charactersOf(word)) {
     if (widthOf(pieces.at(-1)! + segment) > width) pieces.push('');
     pieces[pieces.length - 1] += segment;
   }
