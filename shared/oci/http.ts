@@ -1,0 +1,250 @@
+import http from 'node:http';
+import https from 'node:https';
+import tls from 'node:tls';
+
+/** What moved over the network. Bytes are those of bodies. */
+export interface Traffic {
+  readonly requests: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+}
+
+export interface RequestBody {
+  /** Bytes; undefined: sent in chunks of unknown number. */
+  readonly size: number | undefined;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: RequestBody | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly url: URL;
+  /** The body, once. A caller that does not want it calls `discard`, so that the connection can be used again. */
+  body(): AsyncGenerator<Buffer>;
+  discard(): void;
+}
+
+/** An error of the content that was being sent, not of the network. */
+export class ContentError extends Error {
+  constructor(cause: unknown) {
+    super('the content could not be read', { cause });
+  }
+}
+
+export interface TransportOptions {
+  /** Proxies are taken from HTTP_PROXY, HTTPS_PROXY and NO_PROXY in here. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly userAgent: string;
+  /** Connections to one host. */
+  readonly connections: number;
+}
+
+/** Milliseconds without a byte in either direction, and those for a connection to be made. */
+const SILENCE = 120_000;
+const CONNECT = 30_000;
+
+/** Authorities missing in Node's own list are looked for in the system's, as other clients on the machine do. */
+const UNTRUSTED = new Set([
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+]);
+
+/** One HTTP exchange at a time over connections that are kept; no redirects, no repeats, no meaning. */
+export class Transport {
+  readonly #options: TransportOptions;
+  readonly #agents = new Map<string, http.Agent>();
+  #system = false;
+  #requests = 0;
+  #sent = 0;
+  #received = 0;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  traffic(): Traffic {
+    return { requests: this.#requests, bytesSent: this.#sent, bytesReceived: this.#received };
+  }
+
+  close(): void {
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
+  }
+
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    try {
+      return await this.#exchange(request);
+    } catch (error) {
+      if (this.#system || !UNTRUSTED.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      this.#system = true;
+      this.close();
+      return await this.#exchange(request);
+    }
+  }
+
+  async #exchange({ method, url, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
+    signal?.throwIfAborted();
+    this.#requests += 1;
+    const length = body?.size === undefined ? {} : { 'content-length': String(body.size) };
+    const request = (url.protocol === 'https:' ? https : http).request(url, {
+      method,
+      agent: this.#agent(url),
+      headers: {
+        'user-agent': this.#options.userAgent,
+        'accept-encoding': 'identity',
+        ...length,
+        ...headers,
+      },
+      ...(signal !== undefined && { signal }),
+    });
+    limitTime(request);
+    const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
+      request.once('response', resolve);
+      request.once('error', reject);
+      request.once('close', () => reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })));
+    });
+    answered.catch(() => {}); // awaited below, behind the body
+    const sending = this.#sendBody(request, body, answered);
+    // A content that fails destroys the request: what failed first is what is told.
+    const failed = new Promise<never>((_, reject) => sending.catch(reject));
+    return this.#responseOf(await Promise.race([failed, answered]), request, url);
+  }
+
+  /** Ends when the body is sent, or an answer has come before: a refusal does not wait for the rest. */
+  async #sendBody(
+    request: http.ClientRequest,
+    body: RequestBody | undefined,
+    answered: Promise<unknown>,
+  ): Promise<void> {
+    if (body === undefined) {
+      request.end();
+      return;
+    }
+    let over = false;
+    const stop = answered.then(
+      () => {
+        over = true;
+      },
+      () => {
+        over = true;
+      },
+    );
+    const iterator = contentOf(body);
+    try {
+      for (;;) {
+        const { done, value } = await iterator.next();
+        if (over || done === true) break;
+        this.#sent += value.length;
+        if (!request.write(value)) await Promise.race([drained(request), stop]);
+      }
+    } catch (error) {
+      setImmediate(() => request.destroy());
+      throw error;
+    } finally {
+      if (over) await iterator.return?.().catch(() => {});
+    }
+    if (!over) request.end();
+  }
+
+  #responseOf(message: http.IncomingMessage, request: http.ClientRequest, url: URL): HttpResponse {
+    const transport = this;
+    // A request whose body was not sent to its end leaves a connection that cannot be used again.
+    const finish = () => {
+      if (!request.writableEnded) request.destroy();
+    };
+    return {
+      status: message.statusCode ?? 0,
+      headers: message.headers,
+      url,
+      async *body() {
+        try {
+          for await (const chunk of message as AsyncIterable<Buffer>) {
+            transport.#received += chunk.length;
+            yield chunk;
+          }
+        } finally {
+          finish();
+        }
+      },
+      discard() {
+        message.on('data', (chunk: Buffer) => {
+          transport.#received += chunk.length;
+        });
+        message.on('error', () => {});
+        message.on('end', finish);
+      },
+    };
+  }
+
+  #agent(url: URL): http.Agent {
+    const direct = isLoopback(url.hostname);
+    const key = `${url.protocol}${direct}`;
+    const known = this.#agents.get(key);
+    if (known !== undefined) return known;
+    const options = {
+      keepAlive: true,
+      maxSockets: this.#options.connections,
+      scheduling: 'lifo' as const,
+      ...(!direct && { proxyEnv: this.#options.env as NodeJS.ProcessEnv }),
+    };
+    const agent =
+      url.protocol === 'https:'
+        ? new https.Agent({ ...options, ...(this.#system && { ca: systemAuthorities() }) })
+        : new http.Agent(options);
+    this.#agents.set(key, agent);
+    return agent;
+  }
+}
+
+function contentOf(body: RequestBody): AsyncIterator<Uint8Array> {
+  const iterator = body.open()[Symbol.asyncIterator]();
+  return {
+    next: () =>
+      iterator.next().catch((error: unknown) => {
+        throw new ContentError(error);
+      }),
+    return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+  };
+}
+
+function drained(request: http.ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const over = () => {
+      request.off('drain', over).off('close', over);
+      resolve();
+    };
+    request.once('drain', over).once('close', over);
+  });
+}
+
+function limitTime(request: http.ClientRequest): void {
+  const late = (what: string) => () => request.destroy(Object.assign(new Error(what), { code: 'ETIMEDOUT' }));
+  request.setTimeout(SILENCE, late(`no byte for ${SILENCE / 1000} s`));
+  request.once('socket', (socket) => {
+    if (!socket.connecting) return;
+    const timer = setTimeout(late(`no connection within ${CONNECT / 1000} s`), CONNECT);
+    for (const event of ['connect', 'close'] as const) socket.once(event, () => clearTimeout(timer));
+  });
+}
+
+function systemAuthorities(): string[] {
+  return [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])];
+}
+
+/** Whether a host name, as URL gives it, is this machine: spoken to without TLS and without a proxy. */
+export function isLoopback(hostname: string): boolean {
+  return (
+    hostname === 'localhost' || hostname === '[::1]' || hostname === '::1' || /^127(\.\d+){3}$/.test(hostname)
+  );
+}
