@@ -29,7 +29,7 @@ export function originOf(
 ): string | undefined {
   for (const copy of copies.toReversed()) {
     for (const source of copy.sources.toReversed()) {
-      const origin = originThrough(path, copy, posix.join('.', source), context);
+      const origin = originThrough(path, copy, contextPath(source), context);
       if (origin !== undefined && context.kind(origin) === 'file') return origin;
     }
   }
@@ -54,6 +54,11 @@ function originThrough(
   return posix.dirname(path) === destination && posix.basename(path) === posix.basename(source)
     ? source
     : undefined;
+}
+
+/** A source as COPY takes it, relative to the context's root whether or not it starts with a slash. */
+function contextPath(source: string): string {
+  return posix.join('/', source).replace(/^\/|\/$/g, '') || '.';
 }
 
 function inside(path: string, folder: string): boolean {

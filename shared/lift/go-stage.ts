@@ -87,15 +87,17 @@ function copiesFromContext(steps: ResolvedStage['steps']): CopyStep[] {
   const copies = steps.filter((step): step is CopyStep => step.kind === 'copy' || step.kind === 'add');
   for (const copy of copies) {
     if (copy.from.kind !== 'context')
-      throw new Beyond(
-        `"${copy.createdBy.replace(/ # buildkit$/, '')}" brings files from elsewhere into it`,
-        copy.lines,
-      );
+      throw new Beyond(`it copies ${copy.sources.join(' ')} from ${originName(copy)}`, copy.lines);
     const remote = copy.sources.find((source) => /^(https?:|git@|git:|ssh:)/.test(source));
     if (remote !== undefined) throw new Beyond(`it adds ${remote}`, copy.lines);
     if (copy.inline.length > 0) throw new Beyond('it writes a file of its own (a heredoc)', copy.lines);
   }
   return copies;
+}
+
+function originName({ from }: CopyStep): string {
+  if (from.kind === 'stage') return 'another stage';
+  return from.kind === 'image' ? `image ${from.reference}` : 'a named context';
 }
 
 function readRuns(steps: ResolvedStage['steps'], copies: readonly CopyStep[], context: ContextFiles) {
