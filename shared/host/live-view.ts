@@ -28,13 +28,12 @@ export function createLiveView(root: Work, options: Options): WorkView {
   const { region, clock, width, paint } = options;
   let settled = 0;
   let frame = 0;
-  let drawn = false;
   const tree = (work: Work) => renderTree(work, { now: clock(), width: width(), paint, frame });
 
   const draw = () => {
     const open = root.items.slice(settled).filter((item) => typeof item !== 'string');
-    if (open.length === 0 && !drawn) return;
-    drawn = open.length > 0;
+    // Printing what settled has cleared the region; drawing nothing would leave an empty line.
+    if (open.length === 0) return;
     region(open.flatMap(tree).join('\n'));
   };
   const timer = setInterval(() => {

@@ -62,10 +62,12 @@ function symbol(work: Work, { paint, frame }: TreeOptions): string {
   return paint('cyan', SPINNER[frame % SPINNER.length]!);
 }
 
+const isText = (item: string | Work): item is string => typeof item === 'string' && item.trim() !== '';
+
 /** What a task says of itself, or while it runs the last line that it printed. */
 function noteOf(work: Work): string {
   if (work.note !== '') return harmless(work.note);
-  const last = work.state === 'running' ? work.items.findLast((item) => typeof item === 'string') : '';
+  const last = work.state === 'running' ? work.items.findLast(isText) : '';
   return harmless(last ?? '').trim();
 }
 
