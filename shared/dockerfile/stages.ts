@@ -75,8 +75,11 @@ export function outline(
     }),
   );
   const result: Outline = { dockerfile, stages, names, external: (name) => externalSource(name, find) };
-  for (const stage of stages)
-    stage.commands = stage.stage.instructions.map((instruction) => toCommand(result, instruction));
+  for (const stage of stages) {
+    const commands = stage.stage.instructions.map((instruction) => toCommand(result, instruction));
+    // Read for its faults, but nothing of it is carried out when the stage is replaced.
+    stage.commands = stage.replaced ? [] : commands;
+  }
   checkCycles(result);
   return result;
 }
