@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Digest } from '../content/index.ts';
+import { changed } from './digests.ts';
+import { diskPath } from './disk.ts';
+import type { LayerMembers } from './layer-index.ts';
+import { once } from './once.ts';
+import type { Archive, Content, RegularFile } from './tree.ts';
+
+type Member = Extract<Content, { kind: 'member' }>;
+
+/** Gives the bytes of files, wherever they are. */
+export interface Contents {
+  /** Takes the members of archives out that these files need: each archive is read once. */
+  prepare(files: Iterable<RegularFile>): Promise<void>;
+  /** The bytes of a file, checked against `digest` where it is given. What `prepare` has not seen is an error. */
+  open(file: RegularFile, digest?: Digest): AsyncIterable<Uint8Array>;
+  read(file: RegularFile): Promise<Buffer>;
+}
+
+/** `directory` takes the files that come out of archives, named by their digests. */
+export function createContents(
+  directory: string,
+  members: (archive: Archive) => Promise<LayerMembers>,
+): Contents {
+  const contents: Contents = {
+    prepare: async (files) => {
+      for (const [archive, wanted] of byArchive(files))
+        await takeOut(await members(archive), wanted, directory);
+    },
+    open: (file, digest) => open(file, directory, digest),
+    read: async (file) => {
+      await contents.prepare([file]);
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of contents.open(file)) chunks.push(chunk);
+      return Buffer.concat(chunks);
+    },
+  };
+  return contents;
+}
+
+function byArchive(files: Iterable<RegularFile>): Map<Archive, Map<number, Digest>> {
+  const archives = new Map<string, { archive: Archive; wanted: Map<number, Digest> }>();
+  for (const { content } of files) {
+    if (content.kind !== 'member') continue;
+    const id = archiveId(content.archive);
+    const one = once(archives, id, () => ({ archive: content.archive, wanted: new Map<number, Digest>() }));
+    one.wanted.set(content.ordinal, content.digest);
+  }
+  return new Map([...archives.values()].map(({ archive, wanted }) => [archive, wanted]));
+}
+
+function archiveId(archive: Archive): string {
+  return archive.kind === 'layer' ? `${archive.image} ${archive.layer.digest}` : archive.digest;
+}
+
+async function takeOut(members: LayerMembers, wanted: Map<number, Digest>, directory: string): Promise<void> {
+  const missing = new Map<number, Digest>();
+  for (const [ordinal, digest] of wanted)
+    if (!(await exists(spooled(directory, digest)))) missing.set(ordinal, digest);
+  if (missing.size === 0) return;
+  await mkdir(directory, { recursive: true });
+  let ordinal = 0;
+  for await (const { content } of members) {
+    const digest = missing.get(ordinal++);
+    if (digest === undefined) continue;
+    await spool(content, digest, directory);
+    missing.delete(ordinal - 1);
+    if (missing.size === 0) return;
+  }
+  throw new Error(`An archive of ${ordinal} members lacks ${missing.size} of those that its index names.`);
+}
+
+function spooled(directory: string, digest: Digest): string {
+  return join(directory, digest.slice('sha256:'.length));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Writes bytes to a file that is named by their digest. */
+export async function spool(
+  content: AsyncIterable<Uint8Array>,
+  expected: Digest | undefined,
+  directory: string,
+): Promise<{ readonly path: string; readonly digest: Digest }> {
+  const hash = createHash('sha256');
+  const temporary = join(directory, `${process.pid}.${Math.random().toString(36).slice(2)}.part`);
+  try {
+    await pipeline(
+      Readable.from(observed(content, (chunk) => hash.update(chunk))),
+      createWriteStream(temporary),
+    );
+    const digest: Digest = `sha256:${hash.digest('hex')}`;
+    if (expected !== undefined && digest !== expected)
+      throw new Error(`A member of an archive has the digest ${digest}, its index says ${expected}.`);
+    const path = spooled(directory, digest);
+    await rename(temporary, path);
+    return { path, digest };
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function* observed(
+  content: AsyncIterable<Uint8Array>,
+  see: (chunk: Uint8Array) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of content) {
+    see(chunk);
+    yield chunk;
+  }
+}
+
+function open(file: RegularFile, directory: string, digest: Digest | undefined): AsyncIterable<Uint8Array> {
+  const { content } = file;
+  switch (content.kind) {
+    case 'bytes':
+      return one(content.bytes);
+    case 'member':
+      return readFrom(spooled(directory, (content satisfies Member).digest));
+    case 'disk':
+      return digest === undefined
+        ? readFrom(content.path)
+        : verified(readFrom(content.path), digest, content.path);
+    case 'pending':
+      throw new Error('The content of a stage that was not built yet is asked for.');
+  }
+}
+
+function readFrom(path: string): AsyncIterable<Uint8Array> {
+  return createReadStream(diskPath(path), { highWaterMark: 256 * 1024 });
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}
+
+/** The plan keyed the image by this digest: other bytes must not go out under that key. */
+async function* verified(
+  content: AsyncIterable<Uint8Array>,
+  digest: Digest,
+  path: string,
+): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256');
+  yield* observed(content, (chunk) => hash.update(chunk));
+  if (`sha256:${hash.digest('hex')}` !== digest) throw changed(path);
+}

@@ -1,0 +1,139 @@
+import type { Digest } from '../content/index.ts';
+import type { Task } from '../host/index.ts';
+import { formatBytes } from '../host/index.ts';
+import type { Descriptor, ImageSource, ImageTarget, Layout } from '../oci/index.ts';
+import { provideBlob } from '../oci/index.ts';
+
+/** Where an image is to be, and under which names. */
+export type Delivery =
+  | { readonly kind: 'layout'; readonly target: Layout; readonly tags: readonly string[] }
+  | { readonly kind: 'registry'; readonly target: ImageTarget; readonly tags: readonly string[] };
+
+export interface Delivered {
+  readonly target: string;
+  readonly kind: Delivery['kind'];
+  readonly tags: readonly string[];
+  /** Bytes that had to be brought there; layers that were made there directly count too. */
+  readonly bytes: number;
+  readonly copied: number;
+  readonly mounted: number;
+  readonly present: number;
+}
+
+/** The annotation of an entry of a layout's index.json that holds the key of the image. */
+export const KEY_ANNOTATION = 'dev.slipway.key';
+
+/** A layer of an image, with the place that it can be had from when it is a base's. */
+export interface PartLayer {
+  readonly descriptor: Descriptor;
+  /** undefined for a base's layer, whose configuration knows it. */
+  readonly diffId: Digest | undefined;
+  readonly origin: 'base' | 'made' | 'reused';
+  readonly createdBy: string | undefined;
+  readonly source: ImageSource | undefined;
+}
+
+interface Bytes {
+  readonly bytes: Buffer;
+  readonly descriptor: Descriptor;
+}
+
+type PartBlob = { readonly layer: PartLayer } | { readonly config: Bytes };
+
+/** All that an image is made of, ready to be brought anywhere. */
+export interface ImageParts {
+  readonly blobs: readonly PartBlob[];
+  /** Manifests that an index names. */
+  readonly members: readonly Bytes[];
+  /** The index, or the manifest of an image for one platform. */
+  readonly top: { readonly bytes: Buffer; readonly mediaType: string };
+  readonly root: Descriptor;
+}
+
+/** Brings an image from the store, where its own layers are, to every delivery. */
+export async function deliver(
+  parts: ImageParts,
+  store: ImageTarget & Partial<ImageSource>,
+  deliveries: readonly Delivery[],
+  key: Digest | undefined,
+  signal: AbortSignal | undefined,
+  task: Task,
+): Promise<Delivered[]> {
+  return await Promise.all(
+    deliveries.map((delivery) =>
+      task.task(`To ${delivery.target.name}`, (child) =>
+        deliverOne(parts, store, delivery, key, signal, child),
+      ),
+    ),
+  );
+}
+
+async function deliverOne(
+  parts: ImageParts,
+  store: ImageTarget & Partial<ImageSource>,
+  delivery: Delivery,
+  key: Digest | undefined,
+  signal: AbortSignal | undefined,
+  task: Task,
+): Promise<Delivered> {
+  const tally = { bytes: 0, copied: 0, mounted: 0, present: 0 };
+  await Promise.all(
+    unique(parts.blobs).map(async (blob) => {
+      signal?.throwIfAborted();
+      const how = await bring(blob, store, delivery.target);
+      tally[how === 'made' ? 'copied' : how] += 1;
+      if (how === 'copied' || how === 'made') tally.bytes += descriptorOf(blob).size;
+      task.log(`${how}: ${descriptorOf(blob).digest} (${formatBytes(descriptorOf(blob).size)})`);
+    }),
+  );
+  for (const { bytes, descriptor } of parts.members)
+    await delivery.target.putManifest(bytes, descriptor.mediaType, []);
+  signal?.throwIfAborted();
+  await putTop(parts, delivery, key);
+  task.note(`${formatBytes(tally.bytes)} moved`);
+  return { target: delivery.target.name, kind: delivery.kind, tags: delivery.tags, ...tally };
+}
+
+async function putTop(parts: ImageParts, delivery: Delivery, key: Digest | undefined): Promise<void> {
+  const { bytes, mediaType } = parts.top;
+  if (delivery.kind === 'registry') {
+    await delivery.target.putManifest(bytes, mediaType, delivery.tags);
+    return;
+  }
+  const annotations = { ...parts.root.annotations, ...(key !== undefined && { [KEY_ANNOTATION]: key }) };
+  await delivery.target.putManifest(bytes, mediaType, delivery.tags, annotations);
+}
+
+function descriptorOf(blob: PartBlob): Descriptor {
+  return 'layer' in blob ? blob.layer.descriptor : blob.config.descriptor;
+}
+
+function unique(blobs: readonly PartBlob[]): PartBlob[] {
+  return [...new Map(blobs.map((blob) => [descriptorOf(blob).digest, blob])).values()];
+}
+
+async function bring(
+  blob: PartBlob,
+  store: ImageTarget & Partial<ImageSource>,
+  target: ImageTarget,
+): Promise<'present' | 'mounted' | 'copied' | 'made'> {
+  if ('config' in blob) return await bringConfig(blob.config, target);
+  const { layer } = blob;
+  if (isForeign(layer.descriptor)) return 'present';
+  if (layer.source !== undefined) return await provideBlob(layer.source, target, layer.descriptor);
+  if (target === store) return layer.origin === 'made' ? 'made' : 'present';
+  return await provideBlob(store as ImageTarget & ImageSource, target, layer.descriptor);
+}
+
+async function bringConfig({ bytes, descriptor }: Bytes, target: ImageTarget): Promise<'present' | 'copied'> {
+  if (await target.has(descriptor)) return 'present';
+  await target.put(descriptor, async function* () {
+    yield bytes;
+  });
+  return 'copied';
+}
+
+/** Layers with addresses of their own stay where they are (OCI image-spec, layer.md#non-distributable-layers). */
+function isForeign(layer: Descriptor): boolean {
+  return (layer.urls?.length ?? 0) > 0;
+}

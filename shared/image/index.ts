@@ -1,0 +1,24 @@
+/**
+ * Images from Dockerfiles: planned before anything is made, assembled in this process where that gives exactly what BuildKit would
+ * make, and given to BuildKit where it does not.
+ */
+export { annotationsFor, type ImageAnnotation, parseAnnotations } from './annotations.ts';
+export {
+  assembleImage,
+  type BuildOptions,
+  type ImageResult,
+  type LayerResult,
+  type PlatformResult,
+} from './build.ts';
+export { type Delivered, type Delivery, KEY_ANNOTATION } from './deliver.ts';
+export type { MediaTypes } from './manifest.ts';
+export { type StageMethod, type StagePlan, stageName } from './method.ts';
+export {
+  type Because,
+  builderStages,
+  type ImagePlan,
+  type PlanWarning,
+  type PlatformPlan,
+  planImage,
+} from './plan.ts';
+export type { ImageRequest, ResolveImage } from './request.ts';

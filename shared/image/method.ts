@@ -1,0 +1,51 @@
+import type { Lines, ResolvedStage, StageGraph } from '../dockerfile/index.ts';
+
+/** How the files of a stage come to be. */
+export type StageMethod =
+  | { readonly kind: 'handed-in'; readonly directory: string }
+  | { readonly kind: 'assembled' }
+  | { readonly kind: 'builder'; readonly reason: string; readonly lines: Lines };
+
+export interface StagePlan {
+  readonly stage: ResolvedStage;
+  readonly method: StageMethod;
+}
+
+/** Why a stage cannot be assembled although it has no RUN, found out while trying. */
+export type Refusals = ReadonlyMap<number, { readonly reason: string; readonly lines: Lines }>;
+
+/**
+ * Decides for each stage that the target needs: files that are at hand are taken, a stage without RUN on a base without RUN is
+ * assembled in this process, everything else is BuildKit's.
+ */
+export function decideMethods(graph: StageGraph, refusals: Refusals): StagePlan[] {
+  const decided = new Map<number, StageMethod>();
+  for (const stage of graph.stages) decided.set(stage.index, decide(stage, decided, refusals));
+  return graph.stages.map((stage) => ({ stage, method: decided.get(stage.index)! }));
+}
+
+function decide(
+  stage: ResolvedStage,
+  decided: ReadonlyMap<number, StageMethod>,
+  refusals: Refusals,
+): StageMethod {
+  const { base } = stage;
+  if (base.kind === 'directory' && stage.steps.length === 0)
+    return { kind: 'handed-in', directory: base.path };
+  const builder = (reason: string, lines: Lines): StageMethod => ({ kind: 'builder', reason, lines });
+  const refusal = refusals.get(stage.index);
+  if (refusal !== undefined) return builder(refusal.reason, refusal.lines);
+  if (stage.platform.os !== 'linux')
+    return builder(`images for ${stage.platform.os} are not assembled`, stage.lines);
+  const run = stage.steps.find((step) => step.kind === 'run');
+  if (run !== undefined) return builder('RUN needs a container', run.lines);
+  if (base.kind === 'directory') return builder('it starts from a folder', stage.lines);
+  if (base.kind === 'stage' && decided.get(base.index)?.kind !== 'assembled')
+    return builder(`it starts from stage ${base.index}, which is not assembled here`, stage.lines);
+  return { kind: 'assembled' };
+}
+
+/** How messages call a stage: `"build"`, or `2` for one without a name. */
+export function stageName(stage: ResolvedStage): string {
+  return stage.name === undefined ? String(stage.index) : `"${stage.name}"`;
+}

@@ -1,0 +1,40 @@
+import type { Compression, Platform, ResolvedImage } from '../oci/index.ts';
+import type { ImageAnnotation } from './annotations.ts';
+import type { MediaTypes } from './manifest.ts';
+
+/** An image to be made. */
+export interface ImageRequest {
+  /** Folder that messages show paths relative to. */
+  readonly workspace: string;
+  /** Absolute path of the build context. */
+  readonly context: string;
+  /** Absolute path of the Dockerfile. */
+  readonly dockerfile: string;
+  /** Name or number of a stage; default: the last one. */
+  readonly target: string | undefined;
+  readonly platforms: readonly Platform[];
+  /** Platform that `FROM --platform=$BUILDPLATFORM` means. */
+  readonly buildPlatform: Platform;
+  readonly buildArgs: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: readonly ImageAnnotation[];
+  /** Named contexts, in buildx's words: a path, or `docker-image://reference`, `oci-layout://…`, an address. */
+  readonly contexts: Readonly<Record<string, string>>;
+  /** Stages that are not built because their files are at hand: the folder for a platform. */
+  readonly handedIn: Readonly<Record<string, (platform: Platform) => string>>;
+  readonly compression: Compression;
+  /** Of the compression; undefined for its default. */
+  readonly level: number | undefined;
+  readonly mediaTypes: MediaTypes;
+  /** Seconds since 1970: the time of everything that this build adds. */
+  readonly epoch: number;
+  /** Folder for what is remembered from run to run; undefined remembers nothing. */
+  readonly state: string | undefined;
+  /** Folder for what is remembered across projects: indexes of base layers. */
+  readonly cache: string;
+  /** Why the image has to be made by BuildKit whatever the Dockerfile says, such as attestations that were asked for. */
+  readonly builderOnly: string | undefined;
+}
+
+/** Finds the image that a reference means for a platform; see resolveFrom of the oci room. */
+export type ResolveImage = (reference: string, platform: Platform) => Promise<ResolvedImage>;

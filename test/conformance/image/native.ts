@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Task } from '../../../shared/host/index.ts';
+import {
+  assembleImage,
+  type ImagePlan,
+  type ImageRequest,
+  planImage,
+  type ResolveImage,
+} from '../../../shared/image/index.ts';
+import { type ImageConfig, type Layout, machinePlatform, openLayout } from '../../../shared/oci/index.ts';
+
+/** A task that nobody watches. */
+export const quiet: Task = {
+  task: (_, work) => work(quiet),
+  log: () => {},
+  note: () => {},
+};
+
+export function requestFor(folder: string, more: Partial<ImageRequest> = {}): ImageRequest {
+  const platform = { ...machinePlatform(), os: 'linux' };
+  return {
+    workspace: folder,
+    context: folder,
+    dockerfile: join(folder, 'Dockerfile'),
+    target: undefined,
+    platforms: [platform],
+    buildPlatform: platform,
+    buildArgs: {},
+    labels: {},
+    annotations: [],
+    contexts: {},
+    handedIn: {},
+    compression: 'gzip',
+    level: undefined,
+    mediaTypes: 'oci',
+    epoch: 0,
+    state: undefined,
+    cache: `${folder}-cache`,
+    builderOnly: undefined,
+    ...more,
+  };
+}
+
+export function plan(request: ImageRequest, images: ResolveImage): Promise<ImagePlan> {
+  return planImage(request, images, `${request.context}-tmp`);
+}
+
+export interface Assembled {
+  readonly layout: Layout;
+  readonly config: ImageConfig;
+}
+
+/** Assembles a planned image into a layout of its own. A builder is not to be had. */
+export async function assemble(planned: ImagePlan): Promise<Assembled> {
+  const layout = await openLayout(`${planned.request.context}-layout`);
+  const options = {
+    temporary: `${planned.request.context}-tmp`,
+    signal: undefined,
+    buildStages: () => Promise.reject(new Error('no builder here')),
+  };
+  const result = await assembleImage(
+    planned,
+    [{ kind: 'layout', target: layout, tags: ['native'] }],
+    options,
+    quiet,
+  );
+  const { digest } = result.platforms[0]!.config;
+  const bytes = await readFile(join(layout.directory, 'blobs', digest.replace(':', '/')), 'utf8');
+  if (!existsSync(join(layout.directory, 'index.json'))) throw new Error('the layout has no index');
+  return { layout, config: JSON.parse(bytes) as ImageConfig };
+}
