@@ -18,6 +18,10 @@ export interface Arguments {
   readonly flags: ReadonlySet<keyof typeof COMMON_FLAGS>;
 }
 
+/** A secret on a command line is seen by everyone on the machine: this variable is read for it too. */
+export const secretVariable = (input: string): string =>
+  `SLIPWAY_${input.toUpperCase().replaceAll('-', '_')}`;
+
 type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
 type OptionToken = Extract<Token, { kind: 'option' }>;
 

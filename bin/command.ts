@@ -8,7 +8,7 @@ import {
   USAGE,
   wantsColor,
 } from '../shared/host/index.ts';
-import { type Arguments, readArguments } from './arguments.ts';
+import { type Arguments, readArguments, secretVariable } from './arguments.ts';
 import { actionHelp, overview } from './help.ts';
 
 /** What a command line runs on. */
@@ -72,7 +72,7 @@ function detailOf({ flags }: Arguments): 'normal' | 'verbose' | 'quiet' {
   return flags.has('verbose') ? 'verbose' : flags.has('quiet') ? 'quiet' : 'normal';
 }
 
-/** A secret on a command line is seen by everyone on the machine: SLIPWAY_GITHUB_TOKEN is read for `--github-token`. */
+/** The inputs with the secrets that the environment has, such as SLIPWAY_GITHUB_TOKEN for `--github-token`. */
 function withSecrets(
   inputs: ReadonlyMap<string, string>,
   definitions: Readonly<Record<string, { readonly kind: string }>>,
@@ -80,7 +80,7 @@ function withSecrets(
 ): ReadonlyMap<string, string> {
   const all = new Map(inputs);
   for (const [name, { kind }] of Object.entries(definitions)) {
-    const value = env[`SLIPWAY_${name.toUpperCase().replaceAll('-', '_')}`];
+    const value = env[secretVariable(name)];
     if (kind === 'secret' && value !== undefined && !all.has(name)) all.set(name, value);
   }
   return all;

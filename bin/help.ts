@@ -5,7 +5,7 @@ import {
   pad,
   widthOf,
 } from '../shared/host/index.ts';
-import { COMMON_FLAGS } from './arguments.ts';
+import { COMMON_FLAGS, secretVariable } from './arguments.ts';
 
 interface Format {
   readonly width: number;
@@ -81,7 +81,10 @@ function inputRow(name: string, input: InputDefinition): Row {
     input.required ? 'required' : '',
     input.choices === undefined ? '' : `one of ${input.choices.join(', ')}`,
     input.kind === 'list' ? 'repeatable' : '',
-    input.default === '' ? '' : `default: ${input.default.split('\n').join(', ')}`,
+    input.default === '' || input.default.includes('${{')
+      ? ''
+      : `default: ${input.default.split('\n').join(', ')}`,
+    input.kind === 'secret' ? `also from ${secretVariable(name)}` : '',
     input.kind === 'flag' && input.default === 'true' ? `off: --no-${name}` : '',
   ];
   return {
