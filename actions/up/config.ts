@@ -65,7 +65,7 @@ function interpret(
     if (entry.key === 'name') config = { ...config, name: scalar(entry) };
     else if (entry.key === 'build') config = { ...config, build: section(entry, sections.build) };
     else if (entry.key === 'image')
-      config = { ...config, image: entry.value === false ? undefined : section(entry, sections.image) };
+      config = { ...config, image: entry.value === 'false' ? undefined : section(entry, sections.image) };
     else throw unknownKey(entry, ['name', 'build', 'image']);
   }
   return config;
@@ -75,7 +75,11 @@ function section(
   entry: Entry & { readonly entries: readonly Entry[] },
   definition: ActionDefinition,
 ): Record<string, string> {
-  if (entry.value !== null && (typeof entry.value !== 'object' || Array.isArray(entry.value)))
+  if (
+    entry.value !== null &&
+    entry.value !== '' &&
+    (typeof entry.value !== 'object' || Array.isArray(entry.value))
+  )
     throw new Failure(
       `"${entry.key}" in ${entry.location.file} is ${show(entry.value)}; accepted are the inputs of ${definition.name}, one a line.`,
       { location: entry.location },
@@ -128,11 +132,10 @@ function show(value: unknown): string {
 }
 
 function unknownKey(entry: Entry, allowed: readonly string[], prefix = ''): Failure {
-  const hint = didYouMean(entry.key, allowed);
-  return new Failure(
-    `"${prefix}${entry.key}" is no key of ${entry.location.file};${hint === '' ? ` accepted are ${allowed.join(', ')}.` : hint}`,
-    { location: entry.location },
-  );
+  const hint = didYouMean(entry.key, allowed) || ` Accepted are ${allowed.join(', ')}.`;
+  return new Failure(`"${prefix}${entry.key}" is no key of ${entry.location.file}.${hint}`, {
+    location: entry.location,
+  });
 }
 
 function entries(
@@ -141,7 +144,12 @@ function entries(
   source: string,
 ): (Entry & { readonly entries: readonly Entry[] })[] {
   const counter = new yaml.LineCounter();
-  const document = yaml.parseDocument(source, { lineCounter: counter, prettyErrors: false });
+  // Every scalar stays the text that it is: `VERSION: 1.10` must not become 1.1.
+  const document = yaml.parseDocument(source, {
+    schema: 'failsafe',
+    lineCounter: counter,
+    prettyErrors: false,
+  });
   const place = (offset: number | undefined): Location => {
     const { line, col } = counter.linePos(offset ?? 0);
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
