@@ -1,6 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Finished, run } from '../../shared/exec/index.ts';
+import { openBridge } from './network.ts';
 import { missing, type Part } from './part.ts';
 import { find, isRoot, labRoot } from './place.ts';
 import { type Registry, registry } from './registry.ts';
@@ -41,7 +42,7 @@ export function docker(
     program: engine.docker,
     args,
     env: { ...process.env, ...engine.env },
-    timeout: 300_000,
+    timeout: 600_000,
     ...options,
   });
 }
@@ -73,7 +74,8 @@ async function ownEngine(): Promise<Part<Engine>> {
         '--exec-root', join(sockets, 'x'),
         '--pidfile', join(sockets, 'pid'),
         '--host', env.DOCKER_HOST,
-        '--bridge', await bridge(),
+        '--bridge', await openBridge(sessionDirectory()),
+        '--iptables=false', '--ip6tables=false',
       ],
       env: { PATH: `${engineBin}:/usr/sbin:/sbin:${process.env.PATH}` },
       ready: answer,
@@ -100,19 +102,6 @@ async function clientFolder(directory: string): Promise<string> {
   const buildx = find('docker-buildx', engineBin);
   if (buildx !== undefined) await symlink(buildx, join(folder, 'cli-plugins', 'docker-buildx'));
   return folder;
-}
-
-/** Each engine has a bridge and a subnet of its own: the default ones belong to the machine's engine, or to another run's. */
-async function bridge(): Promise<string> {
-  const ip = find('ip');
-  if (ip === undefined) return 'none';
-  const name = `slw${process.pid}`;
-  const subnet = process.pid % 250;
-  await writeFile(join(sessionDirectory(), `bridge-${name}`), '');
-  await run({ program: ip, args: ['link', 'add', name, 'type', 'bridge'] });
-  await run({ program: ip, args: ['address', 'add', `172.30.${subnet}.1/24`, 'dev', name] });
-  await run({ program: ip, args: ['link', 'set', name, 'up'] });
-  return name;
 }
 
 async function machineEngine(): Promise<Part<Engine> | undefined> {

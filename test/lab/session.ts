@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../../shared/exec/index.ts';
+import { closeBridge } from './network.ts';
 import { labRoot } from './place.ts';
 
 /** Tells the processes of one run where its session is. */
@@ -176,7 +177,7 @@ async function clear(directory: string): Promise<void> {
     rmSync(folder, { recursive: true, force: true });
   }
   for (const name of names.filter((one) => one.startsWith('bridge-')))
-    await run({ program: 'ip', args: ['link', 'delete', name.slice('bridge-'.length)] }).catch(() => {});
+    await closeBridge(name.slice('bridge-'.length));
   await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 

@@ -1,5 +1,7 @@
 import { styleText } from 'node:util';
+import type { TestError } from 'vitest';
 import type { Reporter, TestCase, TestModule, TestSpecification, Vitest } from 'vitest/node';
+
 import { mark, type Skipped, seconds } from './tally.ts';
 
 /** One line for each group of test files as it ends, then the failures in full. */
@@ -48,10 +50,16 @@ export class TierReporter implements Reporter {
     for (const { name, errors } of failures) {
       for (const error of errors) {
         console.log(`\n${mark.failed} ${styleText('red', `${module.relativeModuleId} ${name}`.trimEnd())}`);
-        this.#vitest?.logger.printError(error, { project: module.project });
+        this.#vitest?.logger.printError(readable(error), { project: module.project });
       }
     }
   }
+}
+
+/** Without the command of a failed child, whose whole environment would bury what the child said. */
+function readable(error: TestError): TestError {
+  const { command, stdout, stderr, ...rest } = error;
+  return typeof stderr === 'string' ? { ...rest, stderr: stderr.slice(-3_000) } : rest;
 }
 
 /** Unit tests stand together by room; a file of a slower tier has a line of its own. */
