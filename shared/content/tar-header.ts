@@ -46,13 +46,17 @@ export function fitsField(field: NumericField, value: number): boolean {
 export const NAME_LENGTH = FIELD.name[1];
 export const PREFIX_LENGTH = FIELD.prefix[1];
 
+const PLAIN = ['mode', 'uid', 'gid', 'size', 'mtime'] as const;
+/** Left empty in extended headers, as Go does. */
+const DEVICE = ['major', 'minor'] as const;
+
 /** The block of a header; numbers that do not fit are written as 0 and names are cut, for a PAX record then carries them. */
 export function formatHeader(header: Header): Buffer {
   const block = Buffer.alloc(BLOCK);
   writeText(block, FIELD.name, header.name);
   writeText(block, FIELD.linkname, header.linkname);
   writeText(block, FIELD.prefix, header.prefix);
-  for (const field of ['mode', 'uid', 'gid', 'size', 'mtime', 'major', 'minor'] as const)
+  for (const field of header.flag === 'x' ? PLAIN : [...PLAIN, ...DEVICE])
     writeOctal(block, FIELD[field], fitsField(field, header[field]) ? header[field] : 0);
   block.write(header.flag, FIELD.flag[0], 'latin1');
   block.write('ustar\x0000', FIELD.magic[0], 'latin1');
