@@ -54,7 +54,8 @@ export async function createTerminalHost(options: TerminalOptions): Promise<Clos
   const masks = createMasks();
   const paint = createPaint(wantsColor(out, env));
   const terminal: Terminal = { root: createRoot(clock()), out, err, paint, clock, mask: masks.apply };
-  const view = await createView(terminal, options, env);
+  const live = isDrawable(out, env) && options.detail !== 'verbose';
+  const view = await createView(terminal, options.detail, live, env.GITHUB_ACTIONS === 'true');
   const edge = createProcessEdge(
     undefined,
     () => view.print('Stopping. Press Ctrl-C once more to stop at once.'),
@@ -78,7 +79,10 @@ export async function createTerminalHost(options: TerminalOptions): Promise<Clos
     secret: (value) => void masks.add(value),
     annotate: (annotation) => {
       if (quiet && annotation.level === 'notice') return;
-      view.print(masks.apply(annotationText(annotation, paint)));
+      const text = masks.apply(annotationText(annotation, paint));
+      // On a drawn tree everything goes through the one who draws; else what is wrong goes where a shell looks for it.
+      if (live || annotation.level === 'notice') view.print(text);
+      else err.write(`${text}\n`);
     },
     summarize: async (summary) => void summaries.push(masks.apply(summary.text)),
     saveState: (name, value) => void state.set(name, value),
@@ -100,13 +104,11 @@ const contextOf = (env: NonNullable<TerminalOptions['env']>): RunContext =>
 
 async function createView(
   { root, out, err, paint, clock, mask }: Terminal,
-  { detail }: TerminalOptions,
-  env: NonNullable<TerminalOptions['env']>,
+  detail: TerminalOptions['detail'],
+  live: boolean,
+  onRunner: boolean,
 ): Promise<WorkView> {
   if (detail === 'quiet') return createQuietView((line) => err.write(`${mask(line)}\n`));
-  // A pseudo-terminal of no width, as some tools make, cannot be drawn on.
-  const drawable = out.isTTY === true && (out.columns ?? 0) > 0 && env.TERM !== 'dumb' && !isCi(env);
-  const live = drawable && detail !== 'verbose';
   if (live) {
     // Loaded only where it is used: a log, and an action on a runner, never draw a tree.
     const { createLogUpdate } = await import('log-update');
@@ -117,9 +119,13 @@ async function createView(
     });
     return createLiveView(root, { region, width: () => out.columns ?? 80, paint, clock });
   }
-  const style = env.GITHUB_ACTIONS === 'true' ? githubStyle() : painted(plainStyle(true), paint);
+  const style = onRunner ? githubStyle() : painted(plainStyle(true), paint);
   return createLogView(root, { write: (line) => out.write(`${mask(line)}\n`), style });
 }
+
+/** Whether there is a terminal to draw a tree on. One of no width, as some tools make, cannot be drawn on. */
+const isDrawable = (screen: Screen, env: NonNullable<TerminalOptions['env']>) =>
+  screen.isTTY === true && (screen.columns ?? 0) > 0 && env.TERM !== 'dumb' && !isCi(env);
 
 // Some CI systems give their steps a pseudo-terminal, which a log then keeps redraw by redraw.
 const isCi = (env: NonNullable<TerminalOptions['env']>) =>

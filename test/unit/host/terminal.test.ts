@@ -39,33 +39,33 @@ describe('a log', () => {
   });
 
   it('shows a failure with its place as compilers do, and still runs the post step', async () => {
-    const { code, out } = await run({ inputs: { mode: 'failure', words: 'x' } });
-    expect(code).toBe(1);
-    expect(out).toContain('words.txt:3:7: error: The word is wrong.\nkept x\n');
+    const { code, out, err } = await run({ inputs: { mode: 'failure', words: 'x' } });
+    expect({ code, err }).toEqual({ code: 1, err: 'words.txt:3:7: error: The word is wrong.\n' });
+    expect(out).toContain('kept x\n');
   });
 
   it('says that a fault is not the user’s, with a stack', async () => {
-    const { code, out } = await run({ inputs: { mode: 'fault' } });
+    const { code, out, err } = await run({ inputs: { mode: 'fault' } });
     expect(code).toBe(1);
     expect(out).toMatch(/TypeError: undefined is not a word\n +at end/);
-    expect(out).toContain('error: Fault in Slipway: undefined is not a word\nThis is a fault in Slipway');
+    expect(err).toContain('error: Fault in Slipway: undefined is not a word\nThis is a fault in Slipway');
   });
 
   it('shows every failure of several at once', async () => {
     const failures = [new Failure('One.'), new Failure('Two.', { location: { file: 'a.go' } })];
-    const { code, out } = await run(only(() => Promise.reject(new AggregateError(failures))));
-    expect({ code, out }).toEqual({ code: 1, out: 'error: One.\na.go: error: Two.\n' });
+    const { code, err } = await run(only(() => Promise.reject(new AggregateError(failures))));
+    expect({ code, err }).toEqual({ code: 1, err: 'error: One.\na.go: error: Two.\n' });
   });
 
   it('takes an aggregate that holds anything else for a fault', async () => {
     const mixed = new AggregateError([new Failure('One.'), new Error('Two.')], 'both');
-    expect((await run(only(() => Promise.reject(mixed)))).out).toContain('Fault in Slipway: both');
+    expect((await run(only(() => Promise.reject(mixed)))).err).toContain('Fault in Slipway: both');
   });
 
   it('starts nothing on a wrong input: exit code 2, one error, no post step', async () => {
-    const { code, out } = await run({ inputs: { mode: 'wat' } });
-    expect(code).toBe(2);
-    expect(out).toMatch(/^error: Input "mode" is "wat"; [^\n]*\n$/);
+    const { code, out, err } = await run({ inputs: { mode: 'wat' } });
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^error: Input "mode" is "wat"; [^\n]*\n$/);
   });
 
   it('does not take an expression for a token', async () => {
