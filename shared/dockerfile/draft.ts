@@ -106,7 +106,8 @@ export function closeDraft(draft: Draft): ImageConfig {
     OnBuild: config.OnBuild,
     Shell: config.Shell,
   });
-  return { ...draft.image, config: structuredClone(known) as ContainerConfig, history: [...draft.history] };
+  const history = draft.history.length === 0 ? {} : { history: [...draft.history] };
+  return { ...draft.image, config: structuredClone(known) as ContainerConfig, ...history };
 }
 
 function sorted<T>(map: Readonly<Record<string, T>> | undefined): Record<string, T> | undefined {

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { Failure } from '../host/index.ts';
-import { literal, matchGlob } from './glob.ts';
+import { matchGlob } from './glob.ts';
 import { cleanPath, trimSpace } from './go-text.ts';
 
 /** Paths that a list of patterns takes out, and those that its `!` patterns bring back. Paths are relative and slash-separated. */
@@ -87,8 +87,12 @@ function compileMatcher(text: string): (path: string) => boolean {
       return (path) => path.endsWith(suffix) || path === alone;
     }
     default: {
-      const expression = compileExpression(text, source);
-      return (path) => expression.test(path);
+      // Compiled when it is first asked, as in BuildKit: a malformed pattern that nobody asks is no fault.
+      let expression: RegExp | undefined;
+      return (path) => {
+        expression ??= compileExpression(text, source);
+        return expression.test(path);
+      };
     }
   }
 }
@@ -127,10 +131,26 @@ function translateToken(token: string, inClass: boolean): string {
   if (token === '?') return '[^/]';
   if (token === '[') return token;
   if (token === ']') return inClass ? token : '\\]';
-  // Go's regular expressions take any escaped punctuation; a letter keeps the meaning that it has there, such as `\d`.
-  if (/^\\[^a-zA-Z0-9]/.test(token)) return inClass && token === '\\-' ? token : literal(token.slice(1));
+  if (token.length > 1) return translateEscape(token, inClass);
   // A caret is not escaped by patternmatcher, so it stands for the start of the path.
-  return inClass || token === '^' || token.length > 1 ? token : literal(token);
+  return inClass || token === '^' ? token : literal(token);
+}
+
+/** What an escaped character means to Go's regular expressions, which is where patternmatcher passes it on to. */
+function translateEscape(token: string, inClass: boolean): string {
+  const character = token[1]!;
+  if (/[dDsSwWfnrtv]/.test(character) || (!inClass && /[bB]/.test(character))) return token;
+  if (character === 'a') return '\\x07';
+  if (/[a-zA-Z0-9]|[^\0-\x7f]/.test(character)) return UNKNOWN_ESCAPE;
+  return inClass && character === '-' ? token : literal(character);
+}
+
+/** No regular expression with the flag `u` may have this. */
+const UNKNOWN_ESCAPE = '\\e';
+
+/** A character that stands for itself in a regular expression with the flag `u`. */
+function literal(character: string): string {
+  return /[\^$\\.*+?()[\]{}|/]/.test(character) ? `\\${character}` : character;
 }
 
 interface Verdict {

@@ -65,6 +65,8 @@ export interface StageGraph {
   readonly platform: Platform;
   readonly target: number;
   readonly stages: readonly ResolvedStage[];
+  /** Seconds since 1970 that SOURCE_DATE_EPOCH gives, as a build argument or a global ARG; BuildKit's time of the history and of files. */
+  readonly sourceDateEpoch: number | undefined;
   /** What the user should know and BuildKit does without a word, such as a build argument that nothing declares. */
   readonly warnings: readonly Warning[];
   /** What this room does not model exactly; an executor other than BuildKit must not build a graph that has such a remark. */

@@ -53,12 +53,14 @@ export async function resolveGraph(dockerfile: Dockerfile, options: ResolveOptio
   const target = within(dockerfile.path, undefined, () => findTarget(resolution.outline, options.target));
   const needed = await settle(resolution, target);
   const stages = needed.map((index) => resolveStage(resolution, index, index === target));
+  const epoch = within(dockerfile.path, undefined, () => sourceDateEpoch(resolution));
   return {
     platform: resolution.platform,
     target,
     stages,
+    sourceDateEpoch: epoch.seconds,
     warnings: unusedArgs(resolution),
-    unmodelled: unmodelled(dockerfile, stages),
+    unmodelled: [...epoch.unmodelled, ...unmodelled(dockerfile, stages)],
   };
 }
 
@@ -76,12 +78,11 @@ interface Resolution {
 function begin(dockerfile: Dockerfile, options: ResolveOptions): Resolution {
   const platform = normalizePlatform(options.platform);
   const globals = globalArgs(dockerfile, platform, options);
-  const lookup = (name: string) => globals.get(name);
   return {
     options,
     platform,
     globals,
-    outline: outline(dockerfile, lookup, options.contexts ?? new Map(), platform),
+    outline: outline(dockerfile, globals, options.contexts ?? new Map(), platform),
     configs: new Map(),
     triggered: new Set(),
     scenes: new Map(),
@@ -315,6 +316,23 @@ function replace(
 ): void {
   if (value) image[field] = value;
   else if (!keep) delete image[field];
+}
+
+/** A number of seconds; BuildKit also takes the time from a source that is named, which it alone can ask. */
+function sourceDateEpoch({ options, globals, outline }: Resolution): {
+  readonly seconds: number | undefined;
+  readonly unmodelled: readonly Warning[];
+} {
+  const text = options.buildArgs?.SOURCE_DATE_EPOCH ?? globals.get('SOURCE_DATE_EPOCH') ?? '';
+  if (text === '') return { seconds: undefined, unmodelled: [] };
+  if (/^[+-]?\d{1,18}$/.test(text)) return { seconds: Number(text), unmodelled: [] };
+  const known = text === 'context' || outline.names.has(text.toLowerCase()) || options.contexts?.has(text);
+  if (!known)
+    throw new Failure(
+      `SOURCE_DATE_EPOCH is "${text}"; accepted are seconds since 1970, "context", or the name of a stage or context.`,
+    );
+  const message = `SOURCE_DATE_EPOCH asks for the time of "${text}"`;
+  return { seconds: undefined, unmodelled: [{ message, lines: undefined }] };
 }
 
 /** Arguments that BuildKit knows without ARG. */

@@ -61,7 +61,7 @@ export function guarded<T>(text: string, work: () => T): T {
 /** Understands every FROM and every source of the file, also of stages that nobody needs: BuildKit refuses a fault there too. */
 export function outline(
   dockerfile: Dockerfile,
-  globals: Lookup,
+  globals: ReadonlyMap<string, string>,
   contexts: ReadonlyMap<string, NamedContext>,
   platform: Platform,
 ): Outline {
@@ -111,14 +111,14 @@ function contextName(name: string): string {
 function planStage(
   dockerfile: Dockerfile,
   stage: Stage,
-  globals: Lookup,
+  globals: ReadonlyMap<string, string>,
   names: ReadonlyMap<string, number>,
   find: FindContext,
 ): PlannedStage {
-  const base = expandText(dockerfile, stage.from, globals);
+  const base = expandText(dockerfile, stage.from, (name) => globals.get(name));
   if (base === '')
     throw new Failure(
-      `The base image "${stage.from}" is empty when its variables are filled in${unsetHint(stage.from, globals)}.`,
+      `The base image "${stage.from}" is empty when its variables are filled in${unsetHint(stage.from, globals)}`,
     );
   const platform =
     stage.platform === undefined ? undefined : readPlatform(dockerfile, stage.platform, globals);
@@ -127,16 +127,17 @@ function planStage(
   return { stage, base: findBase(base, names, find), replaced: false, platform, commands: [] };
 }
 
-function unsetHint(text: string, globals: Lookup): string {
-  const [missing] = expand(text, globals).missing;
-  return missing === undefined ? '' : `; no ARG before the first FROM gives ${missing} a value`;
+function unsetHint(text: string, globals: ReadonlyMap<string, string>): string {
+  const [missing] = expand(text, (name) => globals.get(name)).missing;
+  if (missing === undefined) return '.';
+  return `; no ARG before the first FROM gives ${missing} a value.${didYouMean(missing, globals.keys())}`;
 }
 
-function readPlatform(dockerfile: Dockerfile, text: string, globals: Lookup): Platform {
-  const expanded = expandText(dockerfile, text, globals);
+function readPlatform(dockerfile: Dockerfile, text: string, globals: ReadonlyMap<string, string>): Platform {
+  const expanded = expandText(dockerfile, text, (name) => globals.get(name));
   if (expanded === '')
     throw new Failure(
-      `FROM --platform=${text} is empty when its variables are filled in${unsetHint(text, globals)}.`,
+      `FROM --platform=${text} is empty when its variables are filled in${unsetHint(text, globals)}`,
     );
   return parsePlatform(expanded);
 }
