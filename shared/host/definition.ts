@@ -8,6 +8,7 @@ interface InputKind<T> {
   readonly choices?: readonly string[];
 }
 
+/** One input of an action: what people read of it and how its text becomes a value. Made by `input`. */
 export interface InputDefinition<T = unknown> extends InputKind<T> {
   readonly description: string;
   readonly default: string;
@@ -88,10 +89,12 @@ export interface ActionDefinition<
   readonly post?: boolean;
 }
 
+/** The values of an action's inputs, as `readInputs` gives them to its main and post functions. */
 export type Inputs<D extends ActionDefinition> = {
   readonly [K in keyof D['inputs']]: D['inputs'][K] extends InputDefinition<infer T> ? T : never;
 };
 
+/** Returns the definition as it is, with the exact types of its inputs. */
 export function defineAction<const I extends Record<string, InputDefinition>>(
   definition: ActionDefinition<I>,
 ): ActionDefinition<I> {

@@ -5,6 +5,7 @@ type Style = Parameters<typeof styleText>[0];
 /** Colours a text, or leaves it as it is where no colours are wanted. */
 export type Paint = (style: Style, text: string) => string;
 
+/** A Paint that colours, or one that does not. */
 export const createPaint =
   (color: boolean): Paint =>
   (style, text) =>

@@ -8,6 +8,7 @@ export type Span =
 /** A line of text: one span or several, shown without anything between them. */
 export type Inline = Span | readonly Span[];
 
+/** A column of a table. */
 export interface Column {
   readonly title: string;
   /** Default: `left`. Numbers read best on the `right`. */
@@ -30,11 +31,13 @@ export type Block =
 /** Code in a line: a path, a digest, a command. */
 export const mono = (text: string): Span => ({ kind: 'code', text });
 
+/** Text that stands out. */
 export const strong = (text: string): Span => ({ kind: 'strong', text });
 
 /** A link. Any other scheme than http and https shows as its text alone. */
 export const link = (text: string, url: string): Span => ({ kind: 'link', text, url });
 
+/** A heading; 1 is the largest. Reports start at 2, below the title of the page they are on. */
 export const heading = (text: Inline, level: 1 | 2 | 3 | 4 = 2): Block => ({ kind: 'heading', level, text });
 
 /** A paragraph; a line end in it is a line end where it is shown. */
@@ -50,6 +53,7 @@ export const table = (
   rows,
 });
 
+/** A list, numbered where the order matters. */
 export const list = (items: readonly Inline[], ordered = false): Block => ({ kind: 'list', ordered, items });
 
 /** A block of code, shown letter by letter. `language` is for highlighting where there is any. */

@@ -1,6 +1,7 @@
 import { charactersOf, createPaint, harmless, type Paint, pad, truncate, widthOf } from '../host/index.ts';
 import { type Block, type Column, type Inline, spansOf } from './block.ts';
 
+/** The terminal that a text is made for. */
 export interface TerminalFormat {
   /** Columns that a line may take. */
   readonly width: number;
