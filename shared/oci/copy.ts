@@ -1,5 +1,5 @@
 import { Limit } from './limit.ts';
-import { isForeign, isIndexType, parseDocument } from './manifest.ts';
+import { isForeign, isManifestType, namedBy, parseDocument } from './manifest.ts';
 import type { ImageSource } from './source.ts';
 import type { Descriptor, ImageTarget } from './types.ts';
 
@@ -31,7 +31,8 @@ export async function provideBlob(
 
 /**
  * Copies what is under a tag or digest, an index with all that it names or a single image, and gives it its tags last of all.
- * Foreign layers stay where they are. The bytes of manifests are kept, and so are all digests.
+ * Foreign layers stay where they are. The bytes of manifests are kept, and so are all digests. After a failure nothing new is
+ * begun, and nothing is tagged.
  */
 export async function copyImage(
   source: ImageSource,
@@ -40,21 +41,33 @@ export async function copyImage(
   options: CopyOptions = {},
 ): Promise<Descriptor> {
   const limit = new Limit(options.parallel ?? 4);
+  let failed = false;
+  const provide = (blob: Descriptor) =>
+    limit.run(async () => {
+      if (failed) return;
+      try {
+        const how = await provideBlob(source, target, blob);
+        options.onBlob?.(blob, how);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    });
   const copy = async (name: string, tags: readonly string[]): Promise<Descriptor> => {
     const { bytes, descriptor } = await source.manifest(name);
     const document = parseDocument(bytes, `${source.name} ${name}`, descriptor.mediaType);
     if (document.kind === 'index') for (const member of document.index.manifests) await copyMember(member);
     else
       await Promise.all(
-        [document.manifest.config, ...document.manifest.layers.filter((layer) => !isForeign(layer))].map(
-          (blob) => limit.run(async () => options.onBlob?.(blob, await provideBlob(source, target, blob))),
-        ),
+        namedBy(document)
+          .filter((blob) => !isForeign(blob))
+          .map(provide),
       );
     return await target.putManifest(bytes, descriptor.mediaType, tags);
   };
   const copyMember = async (member: Descriptor) => {
-    if (isIndexType(member.mediaType) || /manifest/.test(member.mediaType)) await copy(member.digest, []);
-    else options.onBlob?.(member, await provideBlob(source, target, member));
+    if (isManifestType(member.mediaType)) await copy(member.digest, []);
+    else await provide(member);
   };
   return await copy(tagOrDigest, options.tags ?? []);
 }

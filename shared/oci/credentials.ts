@@ -115,8 +115,9 @@ function parseJson(file: string, text: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     const position = /position (\d+)/.exec((error as Error).message)?.[1];
-    const line = text.slice(0, Number(position ?? text.length)).split('\n').length;
-    throw new Failure(`The credential file ${file} is no valid JSON: look at line ${line}.`);
+    const line = position === undefined ? undefined : text.slice(0, Number(position)).split('\n').length;
+    const where = line === undefined ? '' : `: look at line ${line}`;
+    throw new Failure(`The credential file ${file} is no valid JSON${where}.`);
   }
 }
 

@@ -6,7 +6,7 @@ import { type Digest, isDigest } from '../content/index.ts';
 import { didYouMean, Failure } from '../host/index.ts';
 import { diskFailure } from './disk.ts';
 import { withLock } from './layout-lock.ts';
-import { describe, isForeign, namedBy, parseDocument } from './manifest.ts';
+import { describe, isForeign, isManifestType, namedBy, parseDocument } from './manifest.ts';
 import type { ImageSource } from './source.ts';
 import { type Descriptor, type ImageTarget, type Index, MediaType } from './types.ts';
 import { type Expected, verified } from './verify.ts';
@@ -199,7 +199,7 @@ class DirectoryLayout implements Layout {
       const file = next.digest.slice('sha256:'.length);
       if (reached.has(file)) continue;
       reached.add(file);
-      if (!/manifest|index/.test(next.mediaType)) continue;
+      if (!isManifestType(next.mediaType)) continue;
       const bytes = await this.#readFile(next.digest);
       if (bytes !== undefined)
         waiting.push(...namedBy(parseDocument(bytes, `${this.name}@${next.digest}`, next.mediaType)));

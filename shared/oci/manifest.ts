@@ -23,6 +23,11 @@ export function isIndexType(mediaType: string): boolean {
   return INDEX_TYPES.includes(mediaType);
 }
 
+/** Whether what a descriptor names is a manifest or an index, and not a blob. */
+export function isManifestType(mediaType: string): boolean {
+  return MANIFEST_TYPES.includes(mediaType);
+}
+
 /** A descriptor of bytes that are at hand. */
 export function describe(bytes: Uint8Array, mediaType: string): Descriptor {
   return { mediaType, digest: digestOf(bytes), size: bytes.length };
