@@ -3,15 +3,13 @@
  * make, and given to BuildKit where it does not.
  */
 export { annotationsFor, type ImageAnnotation, parseAnnotations } from './annotations.ts';
-export {
-  assembleImage,
-  type BuildOptions,
-  type ImageResult,
-  type LayerResult,
-  type PlatformResult,
-} from './build.ts';
+export type { ImageResult, LayerResult, PlatformResult } from './build.ts';
+export { type BuilderSecret, type BuilderSettings, noSettings } from './builder.ts';
 export { type Delivered, type Delivery, KEY_ANNOTATION } from './deliver.ts';
+export { dockerArchive, type LoadOptions, loadIntoEngine } from './engine.ts';
+export { buildImage, type MakeOptions } from './make.ts';
 export type { MediaTypes } from './manifest.ts';
+export { buildxMetadata, imageId } from './metadata.ts';
 export { type StageMethod, type StagePlan, stageName } from './method.ts';
 export {
   type Because,

@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Task } from '../../../shared/host/index.ts';
 import {
-  assembleImage,
+  buildImage,
   type ImagePlan,
   type ImageRequest,
+  noSettings,
   planImage,
   type ResolveImage,
 } from '../../../shared/image/index.ts';
@@ -57,10 +58,9 @@ export async function assemble(planned: ImagePlan): Promise<Assembled> {
   const layout = await openLayout(`${planned.request.context}-layout`);
   const options = {
     temporary: `${planned.request.context}-tmp`,
-    signal: undefined,
-    buildStages: () => Promise.reject(new Error('no builder here')),
+    builder: { ...noSettings, program: 'no-builder-here' },
   };
-  const result = await assembleImage(
+  const result = await buildImage(
     planned,
     [{ kind: 'layout', target: layout, tags: ['native'] }],
     options,

@@ -1,0 +1,236 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Digest, readTar } from '../content/index.ts';
+import { ExecError, run } from '../exec/index.ts';
+import { Failure, type Task } from '../host/index.ts';
+import {
+  compress,
+  copyImage,
+  type Descriptor,
+  describe,
+  formatPlatform,
+  type Index,
+  type Layout,
+  MediaType,
+  openLayout,
+} from '../oci/index.ts';
+import type { ImageResult } from './build.ts';
+import {
+  type BuilderSettings,
+  commonArguments,
+  contextArguments,
+  imageArguments,
+  outputAttributes,
+} from './builder.ts';
+import type { BuilderRun } from './builder-stages.ts';
+import { runBuildx } from './buildx.ts';
+import type { Delivered, Delivery } from './deliver.ts';
+import { descriptor, manifestDocument } from './manifest.ts';
+import type { ImagePlan } from './plan.ts';
+import { platformsOf } from './reuse.ts';
+
+/** Lets a builder make the whole image, and brings what it made to the targets. */
+export async function buildWithBuilder(
+  plan: ImagePlan,
+  deliveries: readonly Delivery[],
+  builder: BuilderRun,
+  task: Task,
+): Promise<ImageResult> {
+  const made = await task.task('Build with BuildKit', (child) => makeLayout(plan, builder, child));
+  const delivered = await Promise.all(
+    deliveries.map((delivery) => deliverCopy(made.layout, made.root, delivery, task)),
+  );
+  return {
+    descriptor: made.root,
+    platforms: await platformsOf(made.layout, made.root),
+    reused: false,
+    deliveries: delivered,
+  };
+}
+
+interface MadeLayout {
+  readonly layout: Layout;
+  readonly root: Descriptor;
+}
+
+async function makeLayout(plan: ImagePlan, builder: BuilderRun, task: Task): Promise<MadeLayout> {
+  const folder = join(builder.temporary, 'whole');
+  await mkdir(folder, { recursive: true });
+  const exports = await canExport(builder.settings, builder.signal);
+  const destination = join(folder, 'image');
+  const output = exports
+    ? `type=oci,tar=false,dest=${destination},${outputAttributes(plan.request)}`
+    : 'type=docker';
+  const tag = `slipway-handover:${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
+  await runBuildx({
+    settings: builder.settings,
+    signal: builder.signal,
+    task,
+    dockerfile: plan.dockerfile.path,
+    need: `This image has to be made by BuildKit (${reasonOf(plan)})`,
+    // biome-ignore format: one flag with its value a line
+    args: [
+      ...commonArguments(builder.settings, plan.request),
+      ...contextArguments(plan.request, plan.request.platforms),
+      ...imageArguments(builder.settings, plan.request),
+      '--file', await dockerfileFor(plan, folder),
+      '--output', output,
+      ...(exports ? [] : ['--tag', tag]),
+      plan.request.context,
+    ],
+  });
+  if (exports) return await openMade(destination);
+  return await saveFromEngine(plan, builder, tag, folder);
+}
+
+function reasonOf(plan: ImagePlan): string {
+  const { reason, lines } = plan.because!;
+  return lines === undefined ? reason : `${plan.dockerfile.path}, line ${lines.start}: ${reason}`;
+}
+
+/** BuildKit looks for the ignore file beside the Dockerfile that it is given. */
+async function dockerfileFor(plan: ImagePlan, folder: string): Promise<string> {
+  const file = join(folder, basename(plan.request.dockerfile));
+  await writeFile(file, plan.dockerfile.source);
+  if (plan.ignore !== undefined) await copyFile(plan.ignore.path, `${file}.dockerignore`);
+  return file;
+}
+
+async function openMade(directory: string): Promise<MadeLayout> {
+  const layout = await openLayout(directory);
+  const index = JSON.parse(await readFile(join(directory, 'index.json'), 'utf8')) as Index;
+  const [root] = index.manifests;
+  if (root === undefined) throw new Error('The builder exported a layout without an image.');
+  return { layout, root: descriptor(root) };
+}
+
+/**
+ * Whether the builder can export a layout. The engine's own builder can do so only when it keeps its images in containerd; with a
+ * graph driver, as on GitHub's hosted runners, it can load them into the engine, which can save them.
+ */
+async function canExport(settings: BuilderSettings, signal: AbortSignal | undefined): Promise<boolean> {
+  const ask = async (args: readonly string[]): Promise<string> => {
+    try {
+      const { stdout } = await run({
+        program: settings.program ?? 'docker',
+        args,
+        ...(signal !== undefined && { signal }),
+      });
+      return stdout.toString();
+    } catch (error) {
+      if (error instanceof ExecError && error.reason !== 'cancelled') return '';
+      throw error;
+    }
+  };
+  const inspected = await ask([
+    'buildx',
+    'inspect',
+    ...(settings.builder === undefined ? [] : [settings.builder]),
+  ]);
+  if (!/^Driver:\s*docker\s*$/m.test(inspected)) return true;
+  return (await ask(['info', '--format', '{{json .DriverStatus}}'])).includes('io.containerd.snapshotter');
+}
+
+/** What the engine saves as `docker save` does, made into a layout with compressed layers. */
+async function saveFromEngine(
+  plan: ImagePlan,
+  builder: BuilderRun,
+  tag: string,
+  folder: string,
+): Promise<MadeLayout> {
+  const { platforms } = plan.request;
+  if (platforms.length > 1)
+    throw new Failure(
+      `The engine's own builder makes images for one platform at a time, and ${platforms.map(formatPlatform).join(', ')} are asked for; create a builder with: docker buildx create --use.`,
+    );
+  const saved = join(folder, 'saved');
+  await mkdir(saved, { recursive: true });
+  const program = builder.settings.program ?? 'docker';
+  const names = new Map<string, string>();
+  await run({
+    program,
+    args: ['image', 'save', tag],
+    consume: (stdout) => unpack(stdout, saved, names),
+    ...(builder.signal !== undefined && { signal: builder.signal }),
+  });
+  await run({ program, args: ['image', 'rm', '--no-prune', tag], accept: [0, 1] });
+  const layout = await openLayout(join(folder, 'image'));
+  return { layout, root: await repack(plan, layout, names) };
+}
+
+async function unpack(archive: Readable, folder: string, names: Map<string, string>): Promise<void> {
+  for await (const { entry, content } of readTar(archive)) {
+    if (entry.type === 'file') {
+      // Never under the name that the archive gives: what it says is no path of this machine.
+      const path = join(folder, String(names.size));
+      await pipeline(content, createWriteStream(path));
+      names.set(entry.name, path);
+    } else if ((entry.type === 'symlink' || entry.type === 'hardlink') && entry.linkname !== undefined) {
+      const target = names.get(join(entry.type === 'symlink' ? join(entry.name, '..') : '', entry.linkname));
+      if (target !== undefined) names.set(entry.name, target);
+    }
+  }
+}
+
+async function repack(
+  plan: ImagePlan,
+  layout: Layout,
+  names: ReadonlyMap<string, string>,
+): Promise<Descriptor> {
+  const fileOf = (name: string): string => {
+    const path = names.get(name);
+    if (path === undefined) throw new Error(`docker save gave no ${name}.`);
+    return path;
+  };
+  const [image] = JSON.parse(await readFile(fileOf('manifest.json'), 'utf8')) as [
+    { Config: string; Layers: string[] },
+  ];
+  const { request } = plan;
+  const docker = request.mediaTypes === 'docker';
+  const config = await readFile(fileOf(image.Config));
+  const configDescriptor = descriptor(
+    describe(config, docker ? MediaType.dockerConfig : MediaType.ociConfig),
+  );
+  await layout.put(configDescriptor, () => bytes(config));
+  const types = {
+    gzip: docker ? MediaType.dockerLayerGzip : MediaType.ociLayerGzip,
+    zstd: MediaType.ociLayerZstd,
+    none: MediaType.ociLayer,
+  };
+  const layers: Descriptor[] = [];
+  for (const name of image.Layers) {
+    const stored = await layout.stream(
+      compress(createReadStream(fileOf(name)), request.compression, request.level),
+    );
+    layers.push(descriptor({ mediaType: types[request.compression], ...stored }));
+  }
+  const manifest = manifestDocument(configDescriptor, layers, undefined, request.mediaTypes);
+  return await layout.putManifest(manifest.bytes, manifest.mediaType, ['made']);
+}
+
+async function* bytes(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield content;
+}
+
+async function deliverCopy(
+  layout: Layout,
+  root: Descriptor,
+  delivery: Delivery,
+  task: Task,
+): Promise<Delivered> {
+  const tally = { bytes: 0, copied: 0, mounted: 0, present: 0 };
+  await task.task(`To ${delivery.target.name}`, () =>
+    copyImage(layout, root.digest as Digest, delivery.target, {
+      tags: delivery.tags,
+      onBlob: (blob, how) => {
+        tally[how] += 1;
+        if (how === 'copied') tally.bytes += blob.size;
+      },
+    }),
+  );
+  return { target: delivery.target.name, kind: delivery.kind, tags: delivery.tags, ...tally };
+}

@@ -1,0 +1,127 @@
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { readTar } from '../content/index.ts';
+import { type CopyStep, hasWildcards } from '../dockerfile/index.ts';
+import type { Task } from '../host/index.ts';
+import { formatPlatform } from '../oci/index.ts';
+import { treeOfMembers } from './base.ts';
+import { type BuilderSettings, commonArguments, contextArguments } from './builder.ts';
+import { runBuildx } from './buildx.ts';
+import { spool } from './contents.ts';
+import type { IndexEntry } from './layer-index.ts';
+import { stageName } from './method.ts';
+import { builderStages, type ImagePlan, type PlatformPlan } from './plan.ts';
+import { type Content, clean, type Directory, emptyDirectory, lookup } from './tree.ts';
+
+const HANDOVER = 'slipway-handover';
+
+export interface BuilderRun {
+  readonly settings: BuilderSettings;
+  readonly temporary: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Lets a builder run the stages that need a container, and takes from them what later stages copy, not their layers: the Dockerfile
+ * gets one more stage that copies just that into an empty image, which comes back as a tar stream, so that owners and modes survive.
+ */
+export async function buildStages(
+  plan: ImagePlan,
+  platform: PlatformPlan,
+  builder: BuilderRun,
+  task: Task,
+): Promise<ReadonlyMap<number, Directory>> {
+  const stages = builderStages(platform.graph, platform.stages);
+  const wanted = new Map(stages.map(({ stage }) => [stage.index, wantedPaths(platform, stage.index)]));
+  const names = stages.map(({ stage }) => stageName(stage)).join(', ');
+  const first = stages[0]!;
+  const lines = first.method.kind === 'builder' ? first.method.lines : first.stage.lines;
+  const files = await task.task(`Build stage ${names} for ${formatPlatform(platform.platform)}`, (child) =>
+    extract(plan, platform, wanted, builder, child, {
+      need: `The stage ${stageName(first.stage)} has to be run (${plan.dockerfile.path}, line ${lines.start})`,
+    }),
+  );
+  return new Map(
+    stages.map(({ stage }) => {
+      const own = lookup(files, String(stage.index));
+      return [stage.index, own?.type === 'directory' ? own : emptyDirectory()];
+    }),
+  );
+}
+
+/** The paths of a stage that stages assembled here copy: a pattern stands for the folder that it looks in. */
+export function wantedPaths(platform: PlatformPlan, index: number): string[] {
+  const steps = platform.stages
+    .filter(({ method }) => method.kind === 'assembled')
+    .flatMap(({ stage }) => stage.steps)
+    .filter(
+      (step): step is CopyStep =>
+        step.kind === 'copy' && step.from.kind === 'stage' && step.from.index === index,
+    );
+  return [...new Set(steps.flatMap((step) => step.sources.map(withoutPattern)))].sort();
+}
+
+function withoutPattern(source: string): string {
+  const names = clean(source).split('/');
+  const first = names.findIndex(hasWildcards);
+  return `/${(first === -1 ? names : names.slice(0, first)).join('/')}`;
+}
+
+/** The Dockerfile with a last stage that takes what is wanted, each stage's files below its number. */
+export function handoverDockerfile(source: string, wanted: ReadonlyMap<number, readonly string[]>): string {
+  const copies = [...wanted].flatMap(([index, paths]) =>
+    paths.map((path) => `COPY --from=${index} ${JSON.stringify([path, `/${index}${path}`])}`),
+  );
+  return [source.replace(/\n*$/, ''), `FROM scratch AS ${HANDOVER}`, ...copies, ''].join('\n');
+}
+
+async function extract(
+  plan: ImagePlan,
+  platform: PlatformPlan,
+  wanted: ReadonlyMap<number, readonly string[]>,
+  { settings, temporary, signal }: BuilderRun,
+  task: Task,
+  { need }: { readonly need: string },
+): Promise<Directory> {
+  const folder = join(temporary, `handover-${formatPlatform(platform.platform).replaceAll('/', '-')}`);
+  await mkdir(folder, { recursive: true });
+  const file = await writeDerived(plan, handoverDockerfile(plan.dockerfile.source, wanted), folder);
+  const members: { entry: IndexEntry; content?: Content | undefined }[] = [];
+  await runBuildx({
+    settings,
+    signal,
+    task,
+    need,
+    dockerfile: plan.dockerfile.path,
+    // biome-ignore format: one flag with its value a line
+    args: [
+      ...commonArguments(settings, plan.request),
+      ...contextArguments(plan.request, [platform.platform]),
+      '--provenance=false',
+      '--platform', formatPlatform(platform.platform),
+      '--target', HANDOVER,
+      '--file', file,
+      '--output', 'type=tar,dest=-',
+      plan.request.context,
+    ],
+    consume: async (stdout) => {
+      for await (const { entry, content } of readTar(stdout)) {
+        if (entry.type !== 'file') members.push({ entry });
+        else
+          members.push({
+            entry,
+            content: { kind: 'disk', path: (await spool(content, undefined, folder)).path },
+          });
+      }
+    },
+  });
+  return treeOfMembers(members);
+}
+
+/** Puts a Dockerfile and the ignore file that goes with it where a builder finds both. */
+async function writeDerived(plan: ImagePlan, text: string, folder: string): Promise<string> {
+  const file = join(folder, basename(plan.request.dockerfile));
+  await writeFile(file, text);
+  if (plan.ignore !== undefined) await copyFile(plan.ignore.path, `${file}.dockerignore`);
+  return file;
+}

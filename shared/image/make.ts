@@ -1,0 +1,40 @@
+import type { Task } from '../host/index.ts';
+import { assembleImage, type ImageResult } from './build.ts';
+import { type BuilderSettings, noSettings } from './builder.ts';
+import { buildWithBuilder } from './builder-image.ts';
+import { buildStages } from './builder-stages.ts';
+import type { Delivery } from './deliver.ts';
+import type { ImagePlan } from './plan.ts';
+import { deliverReused, findReusable } from './reuse.ts';
+
+export interface MakeOptions {
+  /** Folder for this run's files; it may be gone afterwards. */
+  readonly temporary: string;
+  readonly signal?: AbortSignal | undefined;
+  /** How a builder is asked where one is needed; default: the current one, with nothing special. */
+  readonly builder?: BuilderSettings | undefined;
+}
+
+/**
+ * Carries a plan out. An image that is there already under the same key only gets its names; otherwise it is assembled in this
+ * process, with the stages that need a container run by a builder, or made by a builder as a whole. Tags are written last: whatever
+ * goes wrong or is cancelled before leaves none.
+ */
+export async function buildImage(
+  plan: ImagePlan,
+  deliveries: readonly Delivery[],
+  options: MakeOptions,
+  task: Task,
+): Promise<ImageResult> {
+  const { temporary, signal } = options;
+  const builder = { settings: options.builder ?? noSettings, temporary, signal };
+  const there = await findReusable(plan.key?.digest, deliveries);
+  if (there !== undefined) return await deliverReused(there, plan.key!.digest, deliveries, task);
+  if (plan.how === 'builder') return await buildWithBuilder(plan, deliveries, builder, task);
+  return await assembleImage(
+    plan,
+    deliveries,
+    { temporary, signal, buildStages: (platform, child) => buildStages(plan, platform, builder, child) },
+    task,
+  );
+}
