@@ -4,7 +4,7 @@ import { type Digest, digestOfFile, FileDigests, type Key } from '../content/ind
 import { ExecError } from '../exec/index.ts';
 import { Failure, formatBytes, formatDuration, type Task } from '../host/index.ts';
 import { type BuildInfo, readBuildInfo } from './build-info.ts';
-import { compile, putInPlace, RefusedBuild, type Run } from './compile.ts';
+import { compile, copyIntoPlace, putInPlace, RefusedBuild, type Run } from './compile.ts';
 import { BuildOutput, compileFailure, type Diagnostic } from './diagnostics.ts';
 import { loadingArguments } from './flags.ts';
 import { listSources, programKey, type SourceMap } from './inputs.ts';
@@ -266,6 +266,7 @@ async function build(run: Run, program: PlannedProgram, sources: Sources, task: 
   const milliseconds = performance.now() - started;
   const record: ProgramRecord = {
     scheme: 1,
+    output: relative(plan.module.root, program.output),
     parts: sources.key.parts,
     sources: sources.map,
     digest,
@@ -336,7 +337,8 @@ async function verifyAll(run: Run, built: Map<PlannedProgram, BuiltProgram>, tas
 async function reused(plan: GoPlan, program: PlannedProgram, task: Task | undefined): Promise<BuiltProgram> {
   const { decision } = program;
   if (decision.kind !== 'reuse') throw new Error(`${program.title} was neither built nor reused`);
-  const { record, because } = decision;
+  const { record, because, from } = decision;
+  if (from !== undefined) copyIntoPlace(from, program.output);
   await task?.task(program.title, async (own) => {
     own.note(`unchanged, ${formatBytes(record.size)}, ${formatDuration(record.milliseconds)} spared`);
   });

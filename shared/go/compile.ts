@@ -88,16 +88,27 @@ function explained(diagnostics: readonly Diagnostic[], text: string): readonly D
 
 /** The program appears whole or not at all, with the mode that `go build` gives, whatever the umask. */
 export function putInPlace(unfinished: string, output: string): void {
-  if (statSync(output, { throwIfNoEntry: false })?.isDirectory())
-    throw new Failure(`The program is to be written to ${output}, which is a folder.`);
-  mkdirSync(dirname(output), { recursive: true });
+  prepareFolder(output);
   chmodSync(unfinished, 0o755);
   try {
     renameSync(unfinished, output);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
-    const beside = `${output}.${process.pid}.tmp`;
-    copyFileSync(unfinished, beside);
-    renameSync(beside, output);
+    copyIntoPlace(unfinished, output);
   }
+}
+
+/** The same for a program that stays where it is. */
+export function copyIntoPlace(from: string, output: string): void {
+  prepareFolder(output);
+  const beside = `${output}.${process.pid}.tmp`;
+  copyFileSync(from, beside);
+  chmodSync(beside, 0o755);
+  renameSync(beside, output);
+}
+
+function prepareFolder(output: string): void {
+  if (statSync(output, { throwIfNoEntry: false })?.isDirectory())
+    throw new Failure(`The program is to be written to ${output}, which is a folder.`);
+  mkdirSync(dirname(output), { recursive: true });
 }

@@ -1,15 +1,26 @@
 export { type BeforeBuild, type BuiltProgram, type GoBuildResult, runGoBuild } from './build.ts';
 export type { BuildInfo, ModuleInfo } from './build-info.ts';
+export {
+  type CacheRun,
+  type GoCache,
+  modulesCache,
+  objectsCache,
+  programsCache,
+  type RestoredCache,
+} from './caches.ts';
 export { CompileFailure, type Diagnostic } from './diagnostics.ts';
 export { DEFAULT_FLAGS, type GoFlags } from './flags.ts';
+export { restoreGoCaches, type SavedCache, saveGoCaches } from './keep.ts';
 export { DEFAULT_NAMING, type OutputNaming } from './output.ts';
 export type { MainPackage } from './packages.ts';
 export {
   type GoBuildRequest,
   type GoContext,
   type GoDecision,
+  type GoIdentity,
   type GoPlan,
   goContext,
+  identifyGoBuild,
   type PlannedProgram,
   planGoBuild,
 } from './plan.ts';

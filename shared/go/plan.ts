@@ -67,7 +67,13 @@ export function goContext(signal?: AbortSignal): GoContext {
 }
 
 export type GoDecision =
-  | { readonly kind: 'reuse'; readonly because: string; readonly record: ProgramRecord }
+  | {
+      readonly kind: 'reuse';
+      readonly because: string;
+      readonly record: ProgramRecord;
+      /** Absolute path of the program, where it has to be copied to its place first. */
+      readonly from?: string;
+    }
   | { readonly kind: 'build'; readonly because: string; readonly record: ProgramRecord | undefined };
 
 /** One program of a plan: a main package for a target. */
@@ -83,19 +89,37 @@ export interface PlannedProgram {
   readonly decision: GoDecision;
 }
 
-/** What would be built and why, made before anything is built. */
-export interface GoPlan {
+/** What a request is about, known before anything is read of its sources. */
+export interface GoIdentity {
   readonly request: GoBuildRequest;
   readonly context: GoContext;
   readonly module: Module;
   readonly toolchain: Toolchain;
   /** Version of the go command itself; the module may switch to another. */
   readonly goVersion: string;
+}
+
+/** What would be built and why, made before anything is built. */
+export interface GoPlan extends GoIdentity {
   readonly flags: SettledFlags;
   readonly facts: BuildFacts;
   readonly settings: Readonly<Record<string, string>>;
   readonly vcs: string | undefined;
   readonly programs: readonly PlannedProgram[];
+}
+
+/** Finds the module and the go command of a request. Throws a Failure where there is none. */
+export async function identifyGoBuild(
+  request: GoBuildRequest,
+  context: GoContext = goContext(),
+): Promise<GoIdentity> {
+  checkRequest(request);
+  const env = buildEnvironment(request, context.env);
+  const module = findModule(request.directory, env.GOWORK ?? '');
+  const toolchain = findToolchain(env);
+  const tool: Go = { program: toolchain.program, directory: request.directory, env, signal: context.signal };
+  const goVersion = toolchain.version ?? (await goEnvironment(tool)).GOVERSION;
+  return { request, context: { ...context, env }, module, toolchain, goVersion };
 }
 
 /**
@@ -106,27 +130,25 @@ export async function planGoBuild(
   request: GoBuildRequest,
   context: GoContext = goContext(),
 ): Promise<GoPlan> {
-  checkRequest(request);
-  const env = buildEnvironment(request, context.env);
-  const targets = parseTargets(request.targets?.length ? request.targets : [hostTarget(env)]);
-  const module = findModule(request.directory, env.GOWORK ?? '');
+  const targets = parseTargets(request.targets?.length ? request.targets : [hostTarget(context.env)]);
+  const identity = await identifyGoBuild(request, context);
+  const { module, toolchain } = identity;
+  const { env, signal } = identity.context;
   const { facts, vcs } = await readCheckout(request, context);
   const flags = settleFlags(request.flags ?? {}, () => facts);
   checkProfile(flags, request.directory);
-  const toolchain = findToolchain(env);
-  const tool: Go = { program: toolchain.program, directory: request.directory, env, signal: context.signal };
-  const goVersion = toolchain.version ?? (await goEnvironment(tool)).GOVERSION;
-  const base = { request, context: { ...context, env }, module, toolchain, goVersion, flags, facts, vcs };
   const settings = effectiveSettings(env, toolchain);
   const records = new Records(module.root);
+  const tool: Go = { program: toolchain.program, directory: request.directory, env, signal };
   const packages = await findPackages(tool, request, records, flags, targets[0]!);
+  const plan = { ...identity, flags, facts, settings, vcs };
   const digests = FileDigests.open(join(records.folder, 'files.json'));
-  const programs = nameOutputs(packages, targets, base).map((program) => ({
+  const programs = nameOutputs(packages, targets, plan).map((program) => ({
     ...program,
-    decision: decide({ ...base, settings }, program, records, digests),
+    decision: decide(plan, program, records, digests),
   }));
   digests.save();
-  return { ...base, settings, programs };
+  return { ...plan, programs };
 }
 
 function checkRequest({ directory, packages = [], environment = {}, toolchain, jobs }: GoBuildRequest): void {
@@ -278,8 +300,11 @@ function decide(
   if (plan.request.reuse === false) return build('reuse is off');
   if (record.sources.unkeyed !== undefined) return build(record.sources.unkeyed);
   const found = digests.digest(program.output);
+  if (`sha256:${found}` === record.digest)
+    return { kind: 'reuse', because: 'nothing that it is made of changed', record };
+  const kept = records.keptProgram(record.digest);
+  if (`sha256:${digests.digest(kept)}` === record.digest)
+    return { kind: 'reuse', because: 'an earlier run built it from the same content', record, from: kept };
   const file = relative(plan.request.directory, program.output);
-  if (found === undefined) return build(`${file} is not there`);
-  if (`sha256:${found}` !== record.digest) return build(`${file} is not what was built`);
-  return { kind: 'reuse', because: 'nothing that it is made of changed', record };
+  return build(found === undefined ? `${file} is not there` : `${file} is not what was built`);
 }

@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { Digest, KeyPart } from '../content/index.ts';
 import type { BuildInfo } from './build-info.ts';
 import type { SourceMap } from './inputs.ts';
 import type { MainPackage } from './packages.ts';
 
+/** Folder below the memory in which restored programs lie under their digests. */
+export const PROGRAMS = 'programs';
+
 /** What is remembered of the last build of one package for one target at one path. */
 export interface ProgramRecord {
   readonly scheme: 1;
+  /** Path that it was written to, relative to the module's root. */
+  readonly output: string;
   /** The parts of its key: the next key is compared with them. */
   readonly parts: { readonly [name: string]: KeyPart };
   readonly sources: SourceMap;
@@ -47,6 +52,20 @@ export class Records {
 
   saveProgram(slot: readonly string[], record: ProgramRecord): void {
     this.#write(`program-${nameOf(slot)}.json`, record);
+  }
+
+  /** Every program that is remembered, with its absolute path. */
+  all(): { readonly record: ProgramRecord; readonly output: string }[] {
+    const names = existsSync(this.folder) ? readdirSync(this.folder) : [];
+    return names
+      .filter((name) => name.startsWith('program-'))
+      .flatMap((name) => this.#read<ProgramRecord>(name) ?? [])
+      .map((record) => ({ record, output: resolve(dirname(dirname(this.folder)), record.output) }));
+  }
+
+  /** Where a program of this digest lies that an earlier run kept, whether there is one or not. */
+  keptProgram(digest: Digest): string {
+    return join(this.folder, PROGRAMS, digest.slice('sha256:'.length));
   }
 
   packages(question: readonly string[]): PackagesRecord | undefined {

@@ -1,0 +1,122 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Store } from '../../shared/cache/index.ts';
+import {
+  type CacheRun,
+  type GoEnvironment,
+  type GoIdentity,
+  type GoPlan,
+  modulesCache,
+  objectsCache,
+  programsCache,
+  type RestoredCache,
+  restoreGoCaches,
+  saveGoCaches,
+} from '../../shared/go/index.ts';
+import type { Host, RunContext, Task } from '../../shared/host/index.ts';
+import { openStore } from './store.ts';
+
+/** What the post step has to know, in a file: it holds a name for every cached object, more than a step's state should. */
+interface Memory {
+  readonly restored: readonly RestoredCache[];
+  readonly complete: boolean;
+}
+
+const STATE = 'go-build-caches';
+
+/** The caches of one go-build step, from restoring before the build to saving in the post step. */
+export class StepCaches {
+  readonly #host: Host;
+  readonly #store: Store | undefined;
+  #restored: RestoredCache[] = [];
+  #file: string | undefined;
+
+  constructor(host: Host, store: Store | undefined) {
+    this.#host = host;
+    this.#store = store;
+  }
+
+  /**
+   * Brings programs of earlier runs onto a machine that has none, before the plan is made. Not for tags: what is released is
+   * compiled from the commit, and not taken from a cache.
+   */
+  async restorePrograms(identity: GoIdentity, task: Task): Promise<void> {
+    const store = this.#store;
+    if (store === undefined || this.#host.run.tag !== undefined || identity.request.reuse === false) return;
+    const cache = programsCache(identity, cacheRun(this.#host.run));
+    if (existsSync(cache.folder)) return;
+    this.#restored.push(...(await restoreGoCaches(store, [cache], task, this.#options())));
+  }
+
+  /** Brings modules and compiled packages, once it is known that something has to be built. */
+  async restoreForBuild(environment: GoEnvironment, plan: GoPlan, task: Task): Promise<void> {
+    const store = this.#store;
+    if (store === undefined) return;
+    const run = cacheRun(this.#host.run);
+    const modules = modulesCache(plan, environment);
+    const caches = [objectsCache(plan, environment, run), ...(modules === undefined ? [] : [modules])];
+    this.#restored.push(...(await restoreGoCaches(store, caches, task, this.#options())));
+    if (!this.#restored.some(({ cache }) => cache.kind === 'programs'))
+      this.#restored.push({ cache: programsCache(plan, run), since: Date.now(), exact: false, files: {} });
+    this.#file = join(plan.module.root, '.slipway', 'go', 'caches.json');
+    this.#remember(false);
+  }
+
+  /** After a build that succeeded: what is saved is whole. */
+  built(): void {
+    if (this.#file !== undefined) this.#remember(true);
+  }
+
+  #remember(complete: boolean): void {
+    const memory: Memory = { restored: this.#restored, complete };
+    mkdirSync(dirname(this.#file!), { recursive: true });
+    writeFileSync(this.#file!, JSON.stringify(memory));
+    this.#host.saveState(STATE, this.#file!);
+  }
+
+  #options() {
+    return { temporary: this.#host.temporary, signal: this.#host.signal };
+  }
+}
+
+function cacheRun({ branch, baseBranch, defaultBranch, sha }: RunContext): CacheRun {
+  return { branch, baseBranch, defaultBranch, sha: sha ?? Date.now().toString(36) };
+}
+
+/** The post step: saves what the build gained, also when it failed or a later step did. */
+export async function saveStepCaches(host: Host, inputs: Parameters<typeof openStore>[1]): Promise<void> {
+  const file = host.state(STATE);
+  if (file === undefined || file === '') return;
+  const memory = JSON.parse(readFileSync(file, 'utf8')) as Memory;
+  rmSync(file, { force: true });
+  const store = openStore(host, inputs);
+  if (store === undefined) return;
+  if (!host.run.trusted) {
+    host.log(
+      'Nothing is saved: this run carries code that is not trusted, and other runs would restore what it saves.',
+    );
+    return;
+  }
+  const caches = memory.complete ? memory.restored : memory.restored.flatMap(partial);
+  const saved = await saveGoCaches(store, caches, host, { temporary: host.temporary, signal: host.signal });
+  const failed = saved.filter(({ outcome }) => outcome.kind === 'failed');
+  for (const { kind, outcome } of failed)
+    if (outcome.kind === 'failed')
+      host.annotate({
+        level: 'warning',
+        message: `The ${kind} of this build were not saved: ${outcome.because}.`,
+      });
+}
+
+/** A build that failed leaves compiled packages worth keeping, but not under the key of the whole. */
+function partial(restored: RestoredCache): RestoredCache[] {
+  const { cache } = restored;
+  if (cache.kind !== 'objects') return [];
+  return [
+    {
+      ...restored,
+      exact: false,
+      cache: { ...cache, key: `${cache.key}-partial-${Date.now().toString(36)}` },
+    },
+  ];
+}

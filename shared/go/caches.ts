@@ -1,0 +1,238 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { KeptFile, Restored } from '../cache/index.ts';
+import type { GoIdentity, GoPlan } from './plan.ts';
+import { PROGRAMS, Records } from './record.ts';
+import type { GoEnvironment } from './toolchain.ts';
+
+/** The names of a run that a cache entry's key is made of. */
+export interface CacheRun {
+  readonly branch?: string | undefined;
+  readonly baseBranch?: string | undefined;
+  readonly defaultBranch?: string | undefined;
+  /** The commit, or anything else that is new when the content is. */
+  readonly sha: string;
+}
+
+/** One of the things that are kept between runs, as plain data that a post step can read. */
+export interface GoCache {
+  /**
+   * `objects`: what the compiler made; `modules`: what was downloaded; `programs`: the programs themselves with the records that tell
+   * when they are still right.
+   */
+  readonly kind: 'objects' | 'modules' | 'programs';
+  readonly key: string;
+  readonly prefixes: readonly string[];
+  /** Absolute path of the folder that the files lie in. */
+  readonly folder: string;
+  /** Module and version of each module file; only for modules. */
+  readonly sums: readonly string[];
+}
+
+/** Times that restored objects get: older than the hour within which Go does not note a use, younger than the five days after which it trims. */
+const BACKDATED = 25 * 3_600_000;
+
+/** The time to give to restored files, so that a use shows: Go then sets their time to that of the use (cmd/go/internal/cache, used). */
+export function backdated(now: number): Date {
+  return new Date(now - BACKDATED);
+}
+
+/** What a restored entry held, to tell later what was gained. */
+export interface RestoredCache {
+  readonly cache: GoCache;
+  /** Milliseconds since 1970 before the restore. */
+  readonly since: number;
+  readonly exact: boolean;
+  /** Sizes of the restored files by name; empty when nothing was restored. */
+  readonly files: Readonly<Record<string, number>>;
+}
+
+export function restoredCache(cache: GoCache, since: number, result: Restored): RestoredCache {
+  const files = result.kind === 'restored' ? result.files : [];
+  return {
+    cache,
+    since,
+    exact: result.kind === 'restored' && result.exact,
+    files: Object.fromEntries(files.map(({ name, size }) => [name, size])),
+  };
+}
+
+/** Programs and records of earlier runs: enough to do nothing on a fresh machine when nothing changed. Needs no go command. */
+export function programsCache({ module, goVersion, request }: GoIdentity, run: CacheRun): GoCache {
+  const { packages = [], targets = [], flags = {}, output = {} } = request;
+  const identity = hash([module.path, goVersion, packages, targets, flags, output]);
+  const keys = keysOf(`slipway-go-programs-v1-${identity}`, run);
+  return { kind: 'programs', ...keys, folder: new Records(module.root).folder, sums: [] };
+}
+
+/** Compiled packages, for this machine's system, Go version and everything that decides whether an object can be used again. */
+export function objectsCache(plan: GoPlan, environment: GoEnvironment, run: CacheRun): GoCache {
+  const { GOHOSTOS, GOHOSTARCH, GOVERSION, GOCACHE } = environment;
+  const { ldflags: _, ...compiled } = plan.flags;
+  const targets = plan.programs.map(({ platform, package: { importPath } }) => `${platform} ${importPath}`);
+  const identity = hash([plan.module.path, compiled, plan.settings, targets]);
+  const base = `slipway-go-objects-v1-${GOHOSTOS}-${GOHOSTARCH}-${GOVERSION}-${identity}`;
+  return { kind: 'objects', ...keysOf(base, run), folder: GOCACHE, sums: [] };
+}
+
+/** Downloaded modules, keyed by go.sum. Undefined for a module that downloads nothing: a vendored one, or one without dependencies. */
+export function modulesCache(plan: GoPlan, environment: GoEnvironment): GoCache | undefined {
+  const { root, path, workspace } = plan.module;
+  if (existsSync(join(root, 'vendor', 'modules.txt')) && plan.flags.mod !== 'mod') return undefined;
+  const files = [
+    join(root, 'go.sum'),
+    ...(workspace === undefined ? [] : [`${workspace}.sum`, ...sumsBeside(workspace)]),
+  ];
+  const sums = [
+    ...new Set(files.filter((file) => existsSync(file)).flatMap((file) => readSums(file))),
+  ].sort();
+  if (sums.length === 0) return undefined;
+  const base = `slipway-go-modules-v1-${hash([path])}-`;
+  const folder = join(environment.GOMODCACHE, 'cache', 'download');
+  return { kind: 'modules', key: `${base}${hash(sums)}`, prefixes: [base], folder, sums };
+}
+
+/** go.sum files of the modules that go.work uses. */
+function sumsBeside(workspace: string): string[] {
+  const used = [
+    ...readFileSync(workspace, 'utf8').matchAll(
+      /^\s*(?:use\s+)?"?(\.{1,2}(?:\/[^\s")]*)?)"?\s*(?:\/\/.*)?$/gm,
+    ),
+  ];
+  return used.map((match) => join(dirname(workspace), match[1]!, 'go.sum'));
+}
+
+/** Lines `path version h1:…` as `path version`; versions end in /go.mod where only that file was needed. */
+function readSums(file: string): string[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      const [path, version, sum] = line.trim().split(/\s+/);
+      return path && version && sum?.startsWith('h1:') ? [`${path} ${version}`] : [];
+    });
+}
+
+/** Whether all that go.sum lists is on this machine already, so that there is nothing to restore. */
+export function isComplete({ kind, folder, sums }: GoCache): boolean {
+  return kind === 'modules' && sums.every((sum) => existsSync(join(folder, fileOfSum(sum))));
+}
+
+function fileOfSum(sum: string): string {
+  const [path, version] = sum.split(' ') as [string, string];
+  const name = version.endsWith('/go.mod') ? `${version.slice(0, -'/go.mod'.length)}.mod` : `${version}.zip`;
+  return `${escaped(path)}/@v/${escaped(name)}`;
+}
+
+/** The module proxy's way to write upper case (golang.org/ref/mod, "Module proxies"). */
+function escaped(path: string): string {
+  return path.replace(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`);
+}
+
+function keysOf(base: string, run: CacheRun): { key: string; prefixes: string[] } {
+  const [own, ...others] = [run.branch ?? 'detached', run.baseBranch, run.defaultBranch].map(
+    (branch) => branch && `${base}-${branch.replaceAll(',', '_').slice(0, 120)}-`,
+  );
+  const prefixes = [own!, ...others.filter((one): one is string => Boolean(one)), `${base}-`];
+  return { key: `${own}${run.sha}`, prefixes: [...new Set(prefixes)] };
+}
+
+function hash(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
+}
+
+/** The files that an entry should hold: what this run used or made, and nothing of what others left behind. */
+export function filesToKeep({ cache, since }: RestoredCache): KeptFile[] {
+  if (cache.kind === 'objects') return usedObjects(cache.folder, since);
+  if (cache.kind === 'modules') return moduleFiles(cache);
+  return programFiles(cache.folder);
+}
+
+/**
+ * Objects with a time not before `since`: made by this run, or used by it, since Go notes the use of a file that is older than an
+ * hour. Files of a machine's own cache that are younger are kept too, which is too much rather than too little.
+ */
+function usedObjects(folder: string, since: number): KeptFile[] {
+  const kept: KeptFile[] = [];
+  for (const part of readdirSync(folder)) {
+    if (!/^[0-9a-f]{2}$/.test(part)) continue;
+    for (const name of readdirSync(join(folder, part))) {
+      const path = join(folder, part, name);
+      if (!/^[0-9a-f]{64}-[ad]$/.test(name)) continue;
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (stats?.isFile() && stats.mtimeMs >= since - 1000) kept.push({ name: `${part}/${name}`, path });
+    }
+  }
+  return kept;
+}
+
+/**
+ * What `go mod download` fetched for the modules in go.sum. The zips, not the unpacked sources: Go verifies and unpacks those that a
+ * build reads, in less time than it takes to restore all, and nothing is missing for whoever needs another package of them.
+ */
+function moduleFiles({ folder, sums }: GoCache): KeptFile[] {
+  const names = sums.flatMap((sum) => {
+    const file = fileOfSum(sum);
+    if (file.endsWith('.mod')) return [file, file.replace(/\.mod$/, '.info')];
+    return [file, `${file}hash`, file.replace(/\.zip$/, '.info'), file.replace(/\.zip$/, '.mod')];
+  });
+  return [...new Set(names)]
+    .map((name) => ({ name, path: join(folder, name) }))
+    .filter(({ path }) => existsSync(path));
+}
+
+/** Records, and the programs that they tell of under the names of their digests. */
+function programFiles(folder: string): KeptFile[] {
+  const records = readdirSync(folder)
+    .filter((name) => /^(program|packages)-[0-9a-f]+\.json$/.test(name))
+    .map((name) => ({ name, path: join(folder, name) }));
+  const programs = new Records(dirname(dirname(folder))).all().map(({ record, output }) => ({
+    name: `${PROGRAMS}/${record.digest.slice('sha256:'.length)}`,
+    path: output,
+  }));
+  return [...records, ...new Map(programs.map((file) => [file.name, file])).values()].filter(({ path }) =>
+    existsSync(path),
+  );
+}
+
+/** Whether what would be kept is worth an upload, and why. */
+export type Gain =
+  | { readonly kind: 'save'; readonly because: string }
+  | { readonly kind: 'skip'; readonly because: string };
+
+/** New content below this share of the whole costs the next run less to make again than this one to store. */
+const WORTH = 0.01;
+const WORTH_BYTES = 2 ** 20;
+/** An entry of which this share is dead weight is stored anew although nothing was gained. */
+const DEAD = 0.25;
+
+/** Compares what there is with what was restored. */
+export function gainOf(
+  restored: RestoredCache,
+  kept: readonly { readonly name: string; readonly size: number }[],
+): Gain {
+  if (kept.length === 0) return { kind: 'skip', because: 'there is nothing to keep' };
+  if (restored.exact) return { kind: 'skip', because: 'the entry of this key is there already' };
+  // Small, and wanted only by runs that built something.
+  if (restored.cache.kind === 'programs') return { kind: 'save', because: 'programs were built' };
+  const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0);
+  const total = sum(kept.map(({ size }) => size));
+  const before = sum(Object.values(restored.files));
+  if (before === 0) return { kind: 'save', because: 'nothing was restored' };
+  const gained = sum(kept.filter(({ name }) => restored.files[name] === undefined).map(({ size }) => size));
+  const dead = before - (total - gained);
+  const worth =
+    restored.cache.kind === 'objects' ? gained > Math.min(total * WORTH, WORTH_BYTES) : gained > 0;
+  if (worth) return { kind: 'save', because: `${share(gained, total)} of it is new` };
+  if (dead > before * DEAD)
+    return { kind: 'save', because: `${share(dead, before)} of the restored entry was not used` };
+  return {
+    kind: 'skip',
+    because: gained === 0 ? 'nothing was gained' : `only ${share(gained, total)} of it is new`,
+  };
+}
+
+function share(part: number, whole: number): string {
+  const percent = (100 * part) / Math.max(1, whole);
+  return `${percent < 1 ? percent.toFixed(1) : Math.round(percent)} %`;
+}
