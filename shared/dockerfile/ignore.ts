@@ -132,8 +132,9 @@ function translateToken(token: string, inClass: boolean): string {
   if (token === '[') return token;
   if (token === ']') return inClass ? token : '\\]';
   if (token.length > 1) return translateEscape(token, inClass);
-  // A caret is not escaped by patternmatcher, so it stands for the start of the path.
-  return inClass || token === '^' ? token : literal(token);
+  // patternmatcher lets a caret through, so it stands for the start of the path, and a backslash at the very end, which then
+  // takes the meaning of the end of the path away.
+  return inClass || token === '^' || token === '\\' ? token : literal(token);
 }
 
 /** What an escaped character means to Go's regular expressions, which is where patternmatcher passes it on to. */
