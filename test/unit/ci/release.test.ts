@@ -1,0 +1,103 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+
+const ROOT = join(import.meta.dirname, '../../..');
+
+describe('move-major-tag', () => {
+  let folder: string;
+  const env = {
+    ...process.env,
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_AUTHOR_NAME: 'T',
+    GIT_AUTHOR_EMAIL: 't@example.com',
+    GIT_COMMITTER_NAME: 'T',
+    GIT_COMMITTER_EMAIL: 't@example.com',
+  };
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { cwd: join(folder, 'work'), env, encoding: 'utf8', stdio: 'pipe' }).trim();
+  const commit = (tag?: string) => {
+    git('commit', '--quiet', '--allow-empty', '-m', 'change');
+    if (tag !== undefined) git('tag', tag);
+    git('push', '--quiet', '--tags', 'origin', 'HEAD:main');
+    return git('rev-parse', 'HEAD');
+  };
+  const move = (tag: string) => {
+    const { status, stdout, stderr } = spawnSync(join(ROOT, '.ci/move-major-tag'), [tag], {
+      cwd: join(folder, 'work'),
+      env,
+      encoding: 'utf8',
+    });
+    return { status, said: (stdout + stderr).trim() };
+  };
+  const major = (name: string) => git('ls-remote', 'origin', `refs/tags/${name}`).split('\t')[0];
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'slipway-release-'));
+    execFileSync('git', ['init', '--quiet', '--bare', '-b', 'main', join(folder, 'origin')], { env });
+    execFileSync('git', ['init', '--quiet', '-b', 'main', join(folder, 'work')], { env });
+    git('remote', 'add', 'origin', join(folder, 'origin'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('follows the newest release of its major version, and nothing else', () => {
+    const first = commit('v1.0.0');
+    expect(move('v1.0.0')).toEqual({ status: 0, said: 'v1 is v1.0.0 now.' });
+    expect(major('v1')).toBe(first);
+
+    const tenth = commit('v1.10.0');
+    move('v1.10.0');
+    commit('v1.9.1');
+    expect(move('v1.9.1')).toEqual({ status: 0, said: 'v1.10.0 is newer than v1.9.1; v1 stays.' });
+    expect(major('v1')).toBe(tenth);
+
+    commit('v1.11.0-rc.1');
+    expect(move('v1.11.0-rc.1').said).toBe('v1.11.0-rc.1 is a pre-release; the major tag stays.');
+    expect(move('v1.10.0').said).toBe('v1 is v1.10.0 now.');
+
+    const second = commit('v2.0.0');
+    move('v2.0.0');
+    expect([major('v1'), major('v2')]).toEqual([tenth, second]);
+  });
+
+  it('refuses a tag that is not on main', () => {
+    git('checkout', '--quiet', '--detach');
+    git('commit', '--quiet', '--allow-empty', '-m', 'aside');
+    git('tag', 'v3.0.0');
+    git('push', '--quiet', '--tags', 'origin');
+    git('checkout', '--quiet', 'main');
+    expect(move('v3.0.0')).toEqual({ status: 1, said: 'v3.0.0 is not on main.' });
+  });
+
+  it.each(['', 'v1', '1.2.3', 'v1.2', 'v1.2.3; rm -rf /', 'v01.2.3'])('refuses %j', (tag) => {
+    expect(move(tag)).toEqual({
+      status: 1,
+      said: `"${tag}" is not a release; accepted is a tag such as v1.4.0.`,
+    });
+  });
+});
+
+describe('the workflows', () => {
+  const files = readdirSync(join(ROOT, '.github/workflows'));
+  const text = (file: string) => readFileSync(join(ROOT, '.github/workflows', file), 'utf8');
+
+  it.each(files)('%s runs no action that can change under it', (file) => {
+    const used = [...text(file).matchAll(/uses: (\S+)(.*)/g)].map(([, action, rest]) => `${action}${rest}`);
+    expect(used.filter((one) => !/^\.\/|^[\w-]+\/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(one))).toEqual(
+      [],
+    );
+  });
+
+  it.each(files)('%s gives rights to each job by itself', (file) => {
+    const { permissions, jobs } = parse(text(file));
+    expect(permissions).toEqual({});
+    const open = Object.entries<{ permissions?: unknown }>(jobs).filter(
+      ([, job]) => job.permissions === undefined,
+    );
+    expect(open).toEqual([]);
+  });
+});
