@@ -20,10 +20,10 @@ describe('move-major-tag', () => {
   };
   const git = (...args: string[]) =>
     execFileSync('git', args, { cwd: join(folder, 'work'), env, encoding: 'utf8', stdio: 'pipe' }).trim();
-  const commit = (tag?: string) => {
+  const commit = (tag: string) => {
     git('commit', '--quiet', '--allow-empty', '-m', 'change');
-    if (tag !== undefined) git('tag', tag);
-    git('push', '--quiet', '--tags', 'origin', 'HEAD:main');
+    git('tag', tag);
+    git('push', '--quiet', 'origin', 'HEAD:main', tag);
     return git('rev-parse', 'HEAD');
   };
   const move = (tag: string) => {
@@ -68,7 +68,7 @@ describe('move-major-tag', () => {
     git('checkout', '--quiet', '--detach');
     git('commit', '--quiet', '--allow-empty', '-m', 'aside');
     git('tag', 'v3.0.0');
-    git('push', '--quiet', '--tags', 'origin');
+    git('push', '--quiet', 'origin', 'v3.0.0');
     git('checkout', '--quiet', 'main');
     expect(move('v3.0.0')).toEqual({ status: 1, said: 'v3.0.0 is not on main.' });
   });
