@@ -1,4 +1,5 @@
 // The lab: real parts for tests. `npm run lab` sets them up; here they are found, started and stopped.
+export { runWorkflow, type WorkflowRun } from './act.ts';
 
 export { type BaseImages, baseImages } from './base-images.ts';
 export { type BuildKit, buildkit } from './buildkit.ts';

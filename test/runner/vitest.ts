@@ -4,12 +4,14 @@ import type { Tally } from './tally.ts';
 
 /** Runs one tier of tests; `filters` are parts of file names, none means all. */
 export async function runTests(tier: string, filters: readonly string[]): Promise<Tally> {
-  const vitest = await startVitest([...filters], {
+  const options = {
     watch: false,
     project: [tier],
     reporters: [new TierReporter(tier)],
     passWithNoTests: true,
-  });
+  };
+  // One stream: where a log keeps two, failures would stand apart from the tests that they belong to.
+  const vitest = await startVitest([...filters], options, {}, { stderr: process.stdout });
   try {
     return tally(tier, vitest);
   } finally {

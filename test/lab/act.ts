@@ -1,0 +1,57 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { type Finished, run } from '../../shared/exec/index.ts';
+import type { Tool } from './tools.ts';
+
+export interface WorkflowRun {
+  /** The repository that holds the workflow; a git checkout. */
+  readonly repository: string;
+  /** Path of the workflow below it. */
+  readonly workflow: string;
+  readonly event?: 'push' | 'pull_request' | 'workflow_dispatch';
+  /** From `owner/name@ref` to the folder that stands for it. */
+  readonly actions?: Readonly<Record<string, string>>;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Runs a workflow with act on this machine itself, in no container, with the Node of this process. act ends with 0 when every job
+ * succeeded. What it prints is in `stdout`, each line with its job.
+ */
+export async function runWorkflow(act: Tool, workflow: WorkflowRun): Promise<Finished> {
+  const state = await mkdtemp(join(tmpdir(), 'slipway-act-'));
+  const secrets = join(state, 'none');
+  await writeFile(secrets, '');
+  try {
+    return await run({
+      program: act.program,
+      // biome-ignore format: a flag with its value
+      args: [
+        workflow.event ?? 'push',
+        '--directory', workflow.repository,
+        '--workflows', join(workflow.repository, workflow.workflow),
+        '--platform', 'ubuntu-latest=-self-hosted',
+        '--action-offline-mode',
+        '--secret-file', secrets, '--env-file', secrets, '--var-file', secrets, '--input-file', secrets,
+        '--cache-server-addr', '127.0.0.1', '--cache-server-path', join(state, 'cache'),
+        '--artifact-server-addr', '127.0.0.1', '--artifact-server-path', join(state, 'artifacts'),
+        ...Object.entries(workflow.actions ?? {}).flatMap(([name, folder]) => ['--local-repository', `${name}=${folder}`]),
+        ...Object.entries(workflow.variables ?? {}).flatMap(([name, value]) => ['--var', `${name}=${value}`]),
+      ],
+      env: {
+        ...process.env,
+        PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
+        XDG_CACHE_HOME: join(state, 'xdg'),
+        // act looks for an engine even where it needs none.
+        DOCKER_HOST: 'unix:///nonexistent.sock',
+        ...workflow.env,
+      },
+      accept: [0, 1],
+      timeout: 600_000,
+    });
+  } finally {
+    await rm(state, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
