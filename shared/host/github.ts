@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { readRun } from './github-run.ts';
 import type { Annotation, Host } from './host.ts';
 import { createLogView, type LogStyle } from './log-view.ts';
 import { createMasks } from './masks.ts';
+import { atWorkspace } from './place.ts';
 import { createProcessEdge } from './process-edge.ts';
 import { createRoot, createTask } from './work.ts';
 
@@ -22,6 +24,7 @@ export async function createGithubHost(): Promise<ClosableHost> {
   // Loaded here and not at the top: a command in a terminal never needs it.
   const core = await import('./toolkit.ts');
   const env = process.env;
+  const workspace = env.GITHUB_WORKSPACE ?? process.cwd();
   const masks = createMasks();
   const edge = createProcessEdge(env.RUNNER_TEMP);
   const root = createRoot(performance.now());
@@ -30,7 +33,7 @@ export async function createGithubHost(): Promise<ClosableHost> {
   return {
     kind: 'github',
     signal: edge.signal,
-    workspace: env.GITHUB_WORKSPACE ?? process.cwd(),
+    workspace,
     get temporary() {
       return edge.temporary();
     },
@@ -41,13 +44,16 @@ export async function createGithubHost(): Promise<ClosableHost> {
     secret: (value) => {
       for (const form of masks.add(value)) core.setSecret(form);
     },
-    annotate: ({ level, ...annotation }) => {
+    annotate: (given) => {
+      const { level, ...annotation } = atWorkspace(given, workspace);
       core[level](masks.apply(annotation.message), annotationProperties(annotation, masks.apply));
     },
     summarize: async (summary) => {
-      const text = fitSummary(masks.apply(summary.markdown), SUMMARY_LIMIT);
-      if (env.GITHUB_STEP_SUMMARY) await core.summary.addRaw(text, true).write();
-      else for (const line of summary.text.split('\n')) write(escapeCommand(line));
+      const file = env.GITHUB_STEP_SUMMARY;
+      if (file) {
+        const room = SUMMARY_LIMIT - statSync(file).size;
+        await core.summary.addRaw(fitSummary(masks.apply(summary.markdown), room), true).write();
+      } else for (const line of summary.text.split('\n')) write(escapeCommand(line));
     },
     saveState: (name, value) => core.saveState(name, value),
     state: (name) => core.getState(name) || undefined,
@@ -101,6 +107,7 @@ export function fitSummary(markdown: string, limit: number): string {
   if (Buffer.byteLength(markdown) < limit) return markdown;
   const notice = '\n\n*The summary is longer than the runner accepts and was cut here.*\n';
   const room = limit - Buffer.byteLength(notice) - 1024;
+  if (room <= 0) return '';
   const head = Buffer.from(markdown).subarray(0, room).toString();
   const kept = head.slice(0, Math.max(0, head.lastIndexOf('\n')));
   const fence = (kept.match(/^```/gm) ?? []).length % 2 === 1 ? '\n```' : '';

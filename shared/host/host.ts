@@ -25,6 +25,8 @@ export interface Task {
 export interface Summary {
   readonly markdown: string;
   readonly text: string;
+  /** The text for a terminal of `width` columns, in colours or not; where it is missing, `text` is shown. */
+  readonly render?: (format: { readonly width: number; readonly color: boolean }) => string;
 }
 
 /**

@@ -6,6 +6,7 @@ import { createLiveView } from './live-view.ts';
 import { createLogView, type LogStyle, plainStyle } from './log-view.ts';
 import { createMasks } from './masks.ts';
 import { createPaint, type Paint, wantsColor } from './paint.ts';
+import { atWorkspace } from './place.ts';
 import { createProcessEdge } from './process-edge.ts';
 import { harmless, pad, truncate } from './text-width.ts';
 import { createRoot, createTask, type Work, type WorkView } from './work.ts';
@@ -35,6 +36,9 @@ export interface TerminalOptions {
   readonly onImpatient?: () => void;
 }
 
+/** Beyond this, lines of text are hard to read. */
+const WIDEST_SUMMARY = 110;
+
 interface Terminal {
   readonly root: Work;
   readonly out: Screen;
@@ -52,7 +56,9 @@ export async function createTerminalHost(options: TerminalOptions): Promise<Clos
   const err = options.stderr ?? process.stderr;
   const out = options.json ? err : stdout;
   const masks = createMasks();
-  const paint = createPaint(wantsColor(out, env));
+  const color = wantsColor(out, env);
+  const paint = createPaint(color);
+  const format = { width: Math.min(out.columns || 100, WIDEST_SUMMARY), color };
   const terminal: Terminal = { root: createRoot(clock()), out, err, paint, clock, mask: masks.apply };
   const live = isDrawable(out, env) && options.detail !== 'verbose';
   const view = await createView(terminal, options.detail, live, env.GITHUB_ACTIONS === 'true');
@@ -64,11 +70,12 @@ export async function createTerminalHost(options: TerminalOptions): Promise<Clos
   const state = new Map<string, string>();
   const outputs = new Map<string, string>();
   const summaries: string[] = [];
+  const workspace = options.workspace ?? process.cwd();
   const quiet = options.detail === 'quiet';
   return {
     kind: 'terminal',
     signal: edge.signal,
-    workspace: options.workspace ?? process.cwd(),
+    workspace,
     get temporary() {
       return edge.temporary();
     },
@@ -79,12 +86,12 @@ export async function createTerminalHost(options: TerminalOptions): Promise<Clos
     secret: (value) => void masks.add(value),
     annotate: (annotation) => {
       if (quiet && annotation.level === 'notice') return;
-      const text = masks.apply(annotationText(annotation, paint));
+      const text = masks.apply(annotationText(atWorkspace(annotation, workspace), paint));
       // On a drawn tree everything goes through the one who draws; else what is wrong goes where a shell looks for it.
       if (live || annotation.level === 'notice') view.print(text);
       else err.write(`${text}\n`);
     },
-    summarize: async (summary) => void summaries.push(masks.apply(summary.text)),
+    summarize: async ({ text, render }) => void summaries.push(masks.apply(render?.(format) ?? text)),
     saveState: (name, value) => void state.set(name, value),
     state: (name) => state.get(name),
     close: () => {

@@ -3,12 +3,10 @@ import type { Block } from './block.ts';
 import { toMarkdown } from './markdown.ts';
 import { type TerminalFormat, toTerminal } from './terminal.ts';
 
-/** Both forms of a report, for `host.summarize`. */
-export function summary(
-  blocks: readonly Block[],
-  format: TerminalFormat = { width: 96, color: false },
-): Summary {
-  return { markdown: toMarkdown(blocks), text: toTerminal(blocks, format) };
+/** Both forms of a report, for `host.summarize`; a terminal renders it for its own width and colours. */
+export function summary(blocks: readonly Block[]): Summary {
+  const render = (format: TerminalFormat) => toTerminal(blocks, format);
+  return { markdown: toMarkdown(blocks), text: render({ width: 96, color: false }), render };
 }
 
 /** `sha256:9f86d081884c`: enough of a digest to tell it from others by eye, as container tools show it. */

@@ -146,6 +146,8 @@ describe('escapeCommand', () => {
 describe('fitSummary', () => {
   it('leaves what fits', () => expect(fitSummary('# x\n', 1024)).toBe('# x\n'));
 
+  it('leaves nothing where there is no room', () => expect(fitSummary('# x\n', 3)).toBe(''));
+
   it('cuts at a line end, says so, and closes what is open', () => {
     const long = `<details>\n\n\`\`\`\n${'a line of wörds\n'.repeat(1000)}\`\`\`\n</details>\n`;
     const cut = fitSummary(long, 4096);

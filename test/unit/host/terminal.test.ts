@@ -102,6 +102,12 @@ describe('a log', () => {
     expect(out).not.toContain('\u001b');
   });
 
+  it('renders the summary for its own width and colours where it can', async () => {
+    const render = (format: object) => JSON.stringify(format);
+    const { out } = await run(only((host) => host.summarize({ markdown: '', text: '', render })));
+    expect(out).toBe('\n{"width":100,"color":false}\n');
+  });
+
   it('removes the temporary folder', async () => {
     const { out } = await run({});
     expect(existsSync(/temporary (.*)/.exec(out)![1]!)).toBe(false);

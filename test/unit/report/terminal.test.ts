@@ -110,10 +110,9 @@ More
 });
 
 it('a summary has both forms', () => {
-  expect(summary([heading('x'), paragraph('a*b')])).toEqual({
-    markdown: '## x\n\na\\*b\n',
-    text: 'x\na*b\n',
-  });
+  const both = summary([heading('x'), paragraph('a*b c')]);
+  expect(both).toMatchObject({ markdown: '## x\n\na\\*b c\n', text: 'x\na*b c\n' });
+  expect(both.render?.({ width: 3, color: false })).toBe('x\na*b\nc\n');
 });
 
 it('a digest is short and keeps its algorithm', () => {
