@@ -8,7 +8,6 @@ import {
   formatPlatform,
   type ImageSource,
   type ImageTarget,
-  type Layout,
   openLayout,
   writeLayer,
 } from '../oci/index.ts';
@@ -26,6 +25,8 @@ export interface BuildOptions {
   /** Folder for this run's files. */
   readonly temporary: string;
   readonly signal: AbortSignal | undefined;
+  /** Whether layers that were made before will do. */
+  readonly reuse: boolean;
   /** Makes the files of stages that a builder has to run, by number of their stage. */
   readonly buildStages: (platform: PlatformPlan, task: Task) => Promise<ReadonlyMap<number, Directory>>;
 }
@@ -100,7 +101,9 @@ async function openWorkshop(
     layout?.target ??
     (deliveries.length === 1 ? deliveries[0]!.target : await openLayout(join(options.temporary, 'layout')));
   const { state } = plan.request;
-  const memory = openLayerMemory(state === undefined ? undefined : join(state, 'image-layers.json'));
+  const memory = openLayerMemory(
+    state === undefined || !options.reuse ? undefined : join(state, 'image-layers.json'),
+  );
   return { plan, store, memory, running: new Map(), signal: options.signal };
 }
 
@@ -246,5 +249,3 @@ function imageParts(plan: ImagePlan, made: readonly MadePlatform[]): ImageParts 
   });
   return { blobs, members: manifests, top: index, root };
 }
-
-export type { Layout };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Digest, readTar } from '../content/index.ts';
@@ -29,6 +29,7 @@ import {
 import type { BuilderRun } from './builder-stages.ts';
 import { runBuildx } from './buildx.ts';
 import type { Delivered, Delivery } from './deliver.ts';
+import { writeDockerfile } from './derived.ts';
 import { descriptor, manifestDocument } from './manifest.ts';
 import type { ImagePlan } from './plan.ts';
 import { platformsOf } from './reuse.ts';
@@ -77,7 +78,7 @@ async function makeLayout(plan: ImagePlan, builder: BuilderRun, task: Task): Pro
       ...commonArguments(builder.settings, plan.request),
       ...contextArguments(plan.request, plan.request.platforms),
       ...imageArguments(builder.settings, plan.request),
-      '--file', await dockerfileFor(plan, folder),
+      '--file', await writeDockerfile(plan, plan.dockerfile.source, folder),
       '--output', output,
       ...(exports ? [] : ['--tag', tag]),
       plan.request.context,
@@ -90,14 +91,6 @@ async function makeLayout(plan: ImagePlan, builder: BuilderRun, task: Task): Pro
 function reasonOf(plan: ImagePlan): string {
   const { reason, lines } = plan.because!;
   return lines === undefined ? reason : `${plan.dockerfile.path}, line ${lines.start}: ${reason}`;
-}
-
-/** BuildKit looks for the ignore file beside the Dockerfile that it is given. */
-async function dockerfileFor(plan: ImagePlan, folder: string): Promise<string> {
-  const file = join(folder, basename(plan.request.dockerfile));
-  await writeFile(file, plan.dockerfile.source);
-  if (plan.ignore !== undefined) await copyFile(plan.ignore.path, `${file}.dockerignore`);
-  return file;
 }
 
 async function openMade(directory: string): Promise<MadeLayout> {

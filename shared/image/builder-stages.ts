@@ -1,5 +1,5 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { readTar } from '../content/index.ts';
 import { type CopyStep, hasWildcards } from '../dockerfile/index.ts';
 import type { Task } from '../host/index.ts';
@@ -8,6 +8,7 @@ import { treeOfMembers } from './base.ts';
 import { type BuilderSettings, commonArguments, contextArguments } from './builder.ts';
 import { runBuildx } from './buildx.ts';
 import { spool } from './contents.ts';
+import { writeDockerfile } from './derived.ts';
 import type { IndexEntry } from './layer-index.ts';
 import { stageName } from './method.ts';
 import { builderStages, type ImagePlan, type PlatformPlan } from './plan.ts';
@@ -85,7 +86,7 @@ async function extract(
 ): Promise<Directory> {
   const folder = join(temporary, `handover-${formatPlatform(platform.platform).replaceAll('/', '-')}`);
   await mkdir(folder, { recursive: true });
-  const file = await writeDerived(plan, handoverDockerfile(plan.dockerfile.source, wanted), folder);
+  const file = await writeDockerfile(plan, handoverDockerfile(plan.dockerfile.source, wanted), folder);
   const members: { entry: IndexEntry; content?: Content | undefined }[] = [];
   await runBuildx({
     settings,
@@ -116,12 +117,4 @@ async function extract(
     },
   });
   return treeOfMembers(members);
-}
-
-/** Puts a Dockerfile and the ignore file that goes with it where a builder finds both. */
-async function writeDerived(plan: ImagePlan, text: string, folder: string): Promise<string> {
-  const file = join(folder, basename(plan.request.dockerfile));
-  await writeFile(file, text);
-  if (plan.ignore !== undefined) await copyFile(plan.ignore.path, `${file}.dockerignore`);
-  return file;
 }

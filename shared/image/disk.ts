@@ -9,13 +9,19 @@ import { type Directory, join, type Node, type RegularFile } from './tree.ts';
  * root, what .dockerignore leaves out is not there, modes are those on disk, and links are kept as links. Nothing outside the
  * directory can be reached through the tree: links are followed inside it alone (see follow).
  */
-export function diskTree(path: string, ignore: Ignore | undefined): Directory {
-  const reader: Reader = { ignore, links: new Map() };
+export function diskTree(
+  path: string,
+  ignore: Ignore | undefined,
+  own: ReadonlySet<string> = new Set(),
+): Directory {
+  const reader: Reader = { ignore, own, links: new Map() };
   return directory(path, '', lstat(path), reader);
 }
 
 interface Reader {
   readonly ignore: Ignore | undefined;
+  /** Paths below the folder that are left out whatever the ignore file says. */
+  readonly own: ReadonlySet<string>;
   /** File nodes by device and inode, for files with several names. */
   readonly links: Map<string, RegularFile>;
 }
@@ -47,6 +53,7 @@ function readChildren(path: string, relative: string, reader: Reader): Map<strin
   const children = new Map<string, Node>();
   for (const name of namesIn(path)) {
     const below = join(relative, name);
+    if (reader.own.has(below)) continue;
     const node = readNode(`${path}/${name}`, below, reader);
     if (node !== undefined && !isIgnored(below, node, reader.ignore)) children.set(name, node);
   }

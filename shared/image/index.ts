@@ -6,7 +6,10 @@ export { annotationsFor, type ImageAnnotation, parseAnnotations } from './annota
 export type { ImageResult, LayerResult, PlatformResult } from './build.ts';
 export { type BuilderSecret, type BuilderSettings, noSettings } from './builder.ts';
 export { type Delivered, type Delivery, KEY_ANNOTATION } from './deliver.ts';
-export { dockerArchive, type LoadOptions, loadIntoEngine } from './engine.ts';
+export { describePlan, type PlanDescription, type StageDescription } from './describe.ts';
+export { type LoadOptions, loadIntoEngine } from './engine.ts';
+export { type ExportFolders, exportDocker, exportFolder, exportTar } from './export.ts';
+export { exportOci } from './layout-archive.ts';
 export { buildImage, type MakeOptions } from './make.ts';
 export type { MediaTypes } from './manifest.ts';
 export { buildxMetadata, imageId } from './metadata.ts';

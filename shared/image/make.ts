@@ -13,6 +13,8 @@ export interface MakeOptions {
   readonly signal?: AbortSignal | undefined;
   /** How a builder is asked where one is needed; default: the current one, with nothing special. */
   readonly builder?: BuilderSettings | undefined;
+  /** Whether an image that is there already will do; default: true. */
+  readonly reuse?: boolean | undefined;
 }
 
 /**
@@ -28,13 +30,18 @@ export async function buildImage(
 ): Promise<ImageResult> {
   const { temporary, signal } = options;
   const builder = { settings: options.builder ?? noSettings, temporary, signal };
-  const there = await findReusable(plan.key?.digest, deliveries);
+  const there = options.reuse === false ? undefined : await findReusable(plan.key?.digest, deliveries);
   if (there !== undefined) return await deliverReused(there, plan.key!.digest, deliveries, task);
   if (plan.how === 'builder') return await buildWithBuilder(plan, deliveries, builder, task);
   return await assembleImage(
     plan,
     deliveries,
-    { temporary, signal, buildStages: (platform, child) => buildStages(plan, platform, builder, child) },
+    {
+      temporary,
+      signal,
+      reuse: options.reuse ?? true,
+      buildStages: (platform, child) => buildStages(plan, platform, builder, child),
+    },
     task,
   );
 }

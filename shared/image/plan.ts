@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import type { Key } from '../content/index.ts';
 import {
   createIgnore,
@@ -158,6 +158,14 @@ function readIgnore(request: ImageRequest): ReadIgnore | undefined {
   return { file: { path, text }, ignore: createIgnore(text) };
 }
 
+/** What Slipway itself writes below the context: it is not there for a COPY, or no image would ever be unchanged. */
+export function ownPaths(request: ImageRequest): string[] {
+  return [request.state, ...(request.own ?? [])]
+    .filter((path) => path !== undefined)
+    .map((path) => relative(request.context, path).split(sep).join('/'))
+    .filter((path) => path !== '' && !path.startsWith('../') && path !== '..');
+}
+
 /** A configuration that nothing depends on: that of a base that BuildKit alone will see. */
 function unknownConfig(platform: Platform): ImageConfig {
   return { ...platform, rootfs: { type: 'layers', diff_ids: [] } };
@@ -191,7 +199,7 @@ class Planner {
     this.#digests = digests;
     this.#temporary = temporary;
     this.#warnings = warnings;
-    this.#context = diskTree(request.context, ignore?.ignore);
+    this.#context = diskTree(request.context, ignore?.ignore, new Set(ownPaths(request)));
     this.#builderBases = basesOfBuilders(dockerfile);
   }
 

@@ -28,8 +28,10 @@ export interface ImageRequest {
   readonly mediaTypes: MediaTypes;
   /** Seconds since 1970: the time of everything that this build adds. */
   readonly epoch: number;
-  /** Folder for what is remembered from run to run; undefined remembers nothing. */
+  /** Folder for what is remembered from run to run; undefined remembers nothing. It is never part of the context. */
   readonly state: string | undefined;
+  /** Further folders that Slipway writes into and that are therefore no part of the context, such as a layout. */
+  readonly own?: readonly string[] | undefined;
   /** Folder for what is remembered across projects: indexes of base layers. */
   readonly cache: string;
   /** Why the image has to be made by BuildKit whatever the Dockerfile says, such as attestations that were asked for. */

@@ -1,0 +1,113 @@
+import { defineAction, input } from '../../shared/host/index.ts';
+
+export const definition = defineAction({
+  name: 'docker-multistage',
+  title: 'Slipway: multi-stage image',
+  description:
+    'Makes the image of a multi-stage Dockerfile with the least work: assembled in process where that gives the same image, stages with RUN by BuildKit, nothing at all when nothing changed.',
+  icon: 'layers',
+  color: 'blue',
+  inputs: {
+    context: input.text({ description: 'Build context: a folder of the checkout.', default: '.' }),
+    file: input.text({ description: 'Path of the Dockerfile; default: Dockerfile in the context.' }),
+    target: input.text({ description: 'Stage to build, by name or number; default: the last one.' }),
+    platforms: input.list({
+      description:
+        'Platforms of the image, such as linux/amd64,linux/arm64; default: Linux on this machine’s processor.',
+    }),
+    tags: input.list({
+      description: 'Names of the image, such as ghcr.io/org/app:1.2. With push they are where it goes.',
+    }),
+    push: input.flag({ description: 'Publish the image under its tags.' }),
+    load: input.flag({ description: 'Load the image into the local Docker engine under its tags.' }),
+    stages: input.lines({
+      description:
+        'Stages that are not built because their files are at hand, one name=folder a line, such as build=out. {os}, {arch}, {variant} and {platform} (as linux-amd64) are filled in.',
+    }),
+    'build-args': input.lines({
+      description:
+        'Build arguments, one name=value a line; a name alone takes the value from the environment.',
+    }),
+    'build-contexts': input.lines({
+      description: 'Named contexts, one name=value a line: a folder, or docker-image://reference.',
+    }),
+    labels: input.lines({ description: 'Labels of the image, one key=value a line.' }),
+    annotations: input.lines({
+      description:
+        'Annotations, one [kind[platform],…:]key=value a line; kinds: manifest (default), index, manifest-descriptor, index-descriptor.',
+    }),
+    outputs: input.lines({
+      description:
+        'Further outputs, one a line: type=oci,dest=FILE; type=docker[,dest=FILE]; type=registry[,name=REFERENCE]; type=image,push=true[,name=REFERENCE]; type=tar,dest=FILE; type=local,dest=FOLDER.',
+    }),
+    layout: input.text({
+      description:
+        'Folder of an OCI image layout that takes the image; default: .slipway/images when the image goes nowhere else.',
+    }),
+    compression: input.choice(['gzip', 'zstd', 'none'], {
+      description: 'Compression of the layers that are made; those of the base stay as they are.',
+      default: 'gzip',
+    }),
+    'compression-level': input.number({
+      description: 'Level of the compression: gzip 1 to 9, zstd 1 to 22; default: 6 and 3.',
+    }),
+    'media-types': input.choice(['oci', 'docker'], {
+      description: 'Media types of manifests, configuration and layers.',
+      default: 'oci',
+    }),
+    'source-date-epoch': input.number({
+      description:
+        'Time of everything that this build adds, in seconds since 1970; default: SOURCE_DATE_EPOCH of the environment, else 0.',
+    }),
+    plan: input.flag({ description: 'Print what would be done and why, and stop.' }),
+    'no-cache': input.flag({ description: 'Make everything again, whatever is there from earlier runs.' }),
+    'no-cache-filters': input.list({ description: 'Stages that a builder runs again in any case.' }),
+    pull: input.flag({
+      description:
+        'Let a builder ask for newer base images. What is assembled in process asks for them in any case.',
+    }),
+    builder: input.text({ description: 'Builder instance of docker buildx; default: the current one.' }),
+    secrets: input.secret({
+      description: 'Secrets for RUN --mount=type=secret, one id=value a line; quote one of several lines.',
+    }),
+    'secret-envs': input.lines({
+      description: 'Secrets that are in environment variables, one id=NAME a line.',
+    }),
+    'secret-files': input.lines({ description: 'Secrets that are in files, one id=path a line.' }),
+    ssh: input.list({ description: 'SSH agent sockets or keys for RUN --mount=type=ssh, such as default.' }),
+    'github-token': input.secret({
+      description:
+        'Token that a builder uses for Git repositories of Dockerfile instructions (secret GIT_AUTH_TOKEN).',
+    }),
+    network: input.text({ description: 'Network of RUN instructions: default, none or host.' }),
+    'add-hosts': input.list({ description: 'Host names for RUN instructions, such as db:10.0.0.1.' }),
+    allow: input.list({ description: 'Entitlements of the builder, such as network.host.' }),
+    'shm-size': input.text({ description: 'Size of /dev/shm for RUN instructions, such as 2g.' }),
+    ulimit: input.lines({ description: 'Limits for RUN instructions, such as nofile=1024:1024.' }),
+    'cgroup-parent': input.text({ description: 'Parent control group of RUN instructions.' }),
+    'cache-from': input.lines({ description: 'Caches that a builder reads, such as type=gha.' }),
+    'cache-to': input.lines({ description: 'Caches that a builder writes, such as type=gha,mode=max.' }),
+    provenance: input.text({
+      description: 'Provenance attestation, such as mode=max. The image is then made by BuildKit as a whole.',
+      default: 'false',
+    }),
+    sbom: input.text({
+      description:
+        'SBOM attestation: true or generator=IMAGE. The image is then made by BuildKit as a whole.',
+      default: 'false',
+    }),
+    attests: input.lines({
+      description:
+        'Attestations in the words of docker buildx build --attest. The image is then made by BuildKit as a whole.',
+    }),
+  },
+  outputs: {
+    imageid: 'Digest of the image configuration; of the index for several platforms.',
+    digest: 'Digest of the manifest or, for several platforms, of the index.',
+    metadata: 'JSON as docker buildx build writes it with --metadata-file.',
+    reference: 'The first tag with the digest.',
+    layout: 'Absolute path of the OCI image layout, where there is one.',
+    plan: 'JSON of the plan: how each stage is made and why.',
+    reused: 'true when the image was there already and nothing was made.',
+  },
+});

@@ -1,0 +1,101 @@
+import { formatBytes, formatDuration } from '../../shared/host/index.ts';
+import { describePlan, type ImagePlan, type ImageResult } from '../../shared/image/index.ts';
+import type { Traffic } from '../../shared/oci/index.ts';
+import {
+  type Block,
+  heading,
+  list,
+  mono,
+  paragraph,
+  shortDigest,
+  strong,
+  table,
+} from '../../shared/report/index.ts';
+
+/** What would be done and why. */
+export function reportPlan(plan: ImagePlan): Block[] {
+  const told = describePlan(plan);
+  const how =
+    told.because === null
+      ? 'The image is assembled in this process.'
+      : `BuildKit makes the whole image. ${told.because}.`;
+  return [
+    heading(`Plan of ${told.dockerfile}`),
+    paragraph(how),
+    ...told.platforms.flatMap(({ platform, stages, layers }): Block[] => [
+      heading(platform, 3),
+      table(
+        ['Stage', { title: 'Line', align: 'right' }, 'How', 'Why'],
+        stages.map((stage) => [stage.stage, String(stage.line), stage.how, stage.detail]),
+      ),
+      ...(layers === null || layers.length === 0
+        ? []
+        : [
+            table(
+              ['Layer', { title: 'Members', align: 'right' }],
+              layers.map((layer) => [mono(layer.instruction), String(layer.members)]),
+            ),
+          ]),
+    ]),
+    ...warnings(told.warnings),
+  ];
+}
+
+function warnings(lines: readonly string[]): Block[] {
+  return lines.length === 0 ? [] : [heading('Warnings', 3), list(lines)];
+}
+
+export interface Effort {
+  readonly milliseconds: number;
+  readonly traffic: Traffic;
+}
+
+/** What was made, what was there, where it went and what it cost. */
+export function reportResult(
+  plan: ImagePlan,
+  result: ImageResult,
+  { milliseconds, traffic }: Effort,
+): Block[] {
+  const told = describePlan(plan);
+  const opening = result.reused
+    ? 'Nothing changed: the image was there already.'
+    : told.because === null
+      ? 'Assembled in this process.'
+      : `Made by BuildKit as a whole. ${told.because}.`;
+  return [
+    heading(['Image ', mono(shortDigest(result.descriptor.digest))]),
+    paragraph([
+      strong(opening),
+      ` ${formatDuration(milliseconds)}, ${formatBytes(traffic.bytesSent)} sent and ${formatBytes(traffic.bytesReceived)} received in ${traffic.requests} requests.`,
+    ]),
+    ...result.platforms.flatMap(({ platform, manifest, layers }): Block[] => [
+      heading([platform, ' ', mono(shortDigest(manifest.digest))], 3),
+      table(
+        ['Layer', 'Made by', { title: 'Size', align: 'right' }, 'How'],
+        layers.map((layer) => [
+          mono(shortDigest(layer.descriptor.digest)),
+          layer.createdBy === undefined ? '' : mono(layer.createdBy),
+          formatBytes(layer.descriptor.size),
+          layer.origin,
+        ]),
+      ),
+    ]),
+    table(
+      [
+        'Where',
+        'Names',
+        { title: 'Moved', align: 'right' },
+        { title: 'Mounted', align: 'right' },
+        { title: 'There', align: 'right' },
+      ],
+      result.deliveries.map((one) => [
+        one.target,
+        one.tags.join(', '),
+        formatBytes(one.bytes),
+        String(one.mounted),
+        String(one.present),
+      ]),
+    ),
+    ...warnings(told.warnings),
+  ];
+}

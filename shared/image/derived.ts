@@ -1,0 +1,16 @@
+import { writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type ImagePlan, ownPaths } from './plan.ts';
+
+/**
+ * Writes a Dockerfile for a builder, with the ignore file beside it, where BuildKit looks for one first. What Slipway itself writes
+ * below the context is left out there too.
+ */
+export async function writeDockerfile(plan: ImagePlan, text: string, folder: string): Promise<string> {
+  const file = join(folder, basename(plan.request.dockerfile));
+  await writeFile(file, text);
+  const own = ownPaths(plan.request).map((path) => `/${path}`);
+  if (plan.ignore !== undefined || own.length > 0)
+    await writeFile(`${file}.dockerignore`, [plan.ignore?.text ?? '', ...own, ''].join('\n'));
+  return file;
+}
