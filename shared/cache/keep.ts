@@ -107,7 +107,9 @@ async function within<T>(
   const timer = AbortSignal.timeout(time);
   try {
     mkdirSync(folder, { recursive: true });
-    return await work(signal === undefined ? timer : AbortSignal.any([signal, timer]), folder);
+    const either = signal === undefined ? timer : AbortSignal.any([signal, timer]);
+    // A store may be deaf to its signal; nobody waits for it then.
+    return await Promise.race([work(either, folder), whenAborted(either)]);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     if (timer.aborted) return { kind: 'failed', because: `no end after ${formatDuration(time)}` };
@@ -115,6 +117,14 @@ async function within<T>(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fail = () => reject(signal.reason);
+    if (signal.aborted) fail();
+    else signal.addEventListener('abort', fail, { once: true });
+  });
 }
 
 /** One line about a restore, such as `181.2 MB of files in 1.9 s (key …)`. */
