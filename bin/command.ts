@@ -2,10 +2,10 @@ import {
   type ActionEntry,
   createPaint,
   didYouMean,
+  EXIT_CODES,
   Failure,
   runInTerminal,
   type Screen,
-  USAGE,
   wantsColor,
 } from '../shared/host/index.ts';
 import { type Arguments, readArguments, secretVariable } from './arguments.ts';
@@ -28,7 +28,7 @@ export async function runCommand(args: readonly string[], around: Surroundings):
     if (!(error instanceof Failure)) throw error;
     const paint = createPaint(wantsColor(around.stderr, around.env));
     around.stderr.write(`${paint(['bold', 'red'], 'error:')} ${error.message}\n`);
-    return USAGE;
+    return EXIT_CODES.misused;
   }
 }
 

@@ -1,4 +1,4 @@
-import { attempt, EXIT_CODES, show, USAGE } from './attempt.ts';
+import { attempt, type Ending, EXIT_CODES, show } from './attempt.ts';
 import { type ActionDefinition, type Inputs, readInputs } from './definition.ts';
 import { type ClosableHost, createGithubHost } from './github.ts';
 import type { Host } from './host.ts';
@@ -69,7 +69,7 @@ export async function runPost<D extends ActionDefinition>(
 
 async function runOnGithub(work: (host: Host) => Promise<void>): Promise<never> {
   const host = await createGithubHost();
-  return exit(await runToEnd(host, async () => EXIT_CODES[await attempt(host, () => work(host))]));
+  return exit(EXIT_CODES[await runToEnd(host, () => attempt(host, () => work(host)))]);
 }
 
 /**
@@ -82,34 +82,39 @@ export async function runInTerminal<D extends ActionDefinition>(
   options: TerminalOptions,
 ): Promise<number> {
   const host = await createTerminalHost(options);
-  return runToEnd(host, async () => {
-    let inputs: Inputs<D>;
-    try {
-      inputs = openInputs(host, definition);
-    } catch (error) {
-      return show(host, error) === 'failed' ? USAGE : EXIT_CODES.fault;
-    }
-    const ending = await attempt(host, () => module.main(host, inputs));
-    if (module.post === undefined || ending === 'cancelled') return EXIT_CODES[ending];
-    const after = await attempt(host, () => module.post!(host, inputs));
-    return EXIT_CODES[ending === 'done' ? after : ending];
-  });
+  return EXIT_CODES[await runToEnd(host, () => runSteps(host, definition, module))];
 }
 
-async function runToEnd(host: ClosableHost, work: () => Promise<number>): Promise<number> {
+async function runSteps<D extends ActionDefinition>(
+  host: Host,
+  definition: D,
+  { main, post }: ActionModule<D>,
+): Promise<Ending> {
+  let inputs: Inputs<D>;
+  try {
+    inputs = openInputs(host, definition);
+  } catch (error) {
+    const ending = show(host, error);
+    return ending === 'failed' ? 'misused' : ending;
+  }
+  const ending = await attempt(host, () => main(host, inputs));
+  if (post === undefined || ending === 'cancelled') return ending;
+  const after = await attempt(host, () => post(host, inputs));
+  return ending === 'done' ? after : ending;
+}
+
+async function runToEnd(host: ClosableHost, work: () => Promise<Ending>): Promise<Ending> {
   // A rejection that nobody awaited would end the process with a bare stack and without what the log still holds back.
   const onUncaught = (error: Error) => {
     const ending = show(host, error);
-    host.close();
+    host.close(ending);
     void exit(EXIT_CODES[ending]);
   };
   process.on('uncaughtException', onUncaught);
-  try {
-    return await work();
-  } finally {
-    process.off('uncaughtException', onUncaught);
-    host.close();
-  }
+  const ending = await work();
+  process.off('uncaughtException', onUncaught);
+  host.close(ending);
+  return ending;
 }
 
 /** Ends the process when all that it printed is out. Open sockets and timers, such as kept connections, do not hold it. */

@@ -2,14 +2,17 @@ import { Failure } from './failure.ts';
 import type { Host } from './host.ts';
 import { Cancelled } from './process-edge.ts';
 
-/** How a run ended. A fault is an error of Slipway itself. */
-export type Ending = 'done' | 'failed' | 'fault' | 'cancelled';
+/** How a run ended. `misused`: an input was wrong and nothing was started; a fault is an error of Slipway itself. */
+export type Ending = 'done' | 'failed' | 'misused' | 'fault' | 'cancelled';
 
-/** 128 + SIGINT, as shells report it. */
-export const EXIT_CODES: Readonly<Record<Ending, number>> = { done: 0, failed: 1, fault: 1, cancelled: 130 };
-
-/** The exit code for a command line that could not be understood. */
-export const USAGE = 2;
+/** The exit codes of a command; 130 is 128 + SIGINT, as shells report it. */
+export const EXIT_CODES: Readonly<Record<Ending, number>> = {
+  done: 0,
+  failed: 1,
+  fault: 1,
+  misused: 2,
+  cancelled: 130,
+};
 
 /** Where a fault is reported. */
 const ISSUES = 'https://github.com/slipway-dev/slipway/issues';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
+import type { Ending } from './attempt.ts';
 import { readRun } from './github-run.ts';
 import type { Annotation, Host } from './host.ts';
 import { createLogView, type LogStyle } from './log-view.ts';
@@ -10,7 +11,8 @@ import { createRoot, createTask } from './work.ts';
 
 /** A host that someone has to close: what was held back is printed, temporary files are removed. */
 export interface ClosableHost extends Host {
-  close(): void;
+  /** `ending` is how the run ended, default `done`: a terminal shows no outputs of one that failed. */
+  close(ending?: Ending): void;
 }
 
 /** The runner refuses a larger summary of a step as a whole: "supports content up to a size of 1024k". */

@@ -1,6 +1,6 @@
 /** The runner boundary: what an action reads, says and hands back, on a GitHub runner and in a terminal. */
 export { type ActionEntry, type ActionModule, exit, runAction, runInTerminal, runPost } from './action.ts';
-export { USAGE } from './attempt.ts';
+export { type Ending, EXIT_CODES } from './attempt.ts';
 export {
   type ActionDefinition,
   defineAction,

@@ -94,13 +94,14 @@ export async function createTerminalHost(options: TerminalOptions): Promise<Clos
     summarize: async ({ text, render }) => void summaries.push(masks.apply(render?.(format) ?? text)),
     saveState: (name, value) => void state.set(name, value),
     state: (name) => state.get(name),
-    close: () => {
+    close: (ending = 'done') => {
       view.end();
       edge.close();
       if (!quiet) for (const text of summaries) out.write(`\n${text.trimEnd()}\n`);
       if (options.json)
         stdout.write(`${masks.apply(JSON.stringify(Object.fromEntries(outputs), null, 2))}\n`);
-      else if (!quiet) out.write(masks.apply(outputLines(outputs, out.columns ?? 100, paint)));
+      else if (!quiet && ending === 'done')
+        out.write(masks.apply(outputLines(outputs, out.columns ?? 100, paint)));
     },
   };
 }
@@ -167,15 +168,21 @@ function annotationText({ level, message, title, location }: Annotation, paint: 
   return `${paint('bold', harmless(place))}${paint(['bold', COLORS[level]], `${level}:`)} ${harmless(heading + message)}`;
 }
 
-/** Outputs as aligned lines; what would fill the screen, such as a JSON document, is cut and --json has it whole. */
+/** Outputs as aligned lines. JSON is for programs: it is named alone, and --json has it whole. */
 function outputLines(outputs: ReadonlyMap<string, string>, columns: number, paint: Paint): string {
-  const shown = [...outputs].filter(([, value]) => value !== '');
-  if (shown.length === 0) return '';
+  const given = [...outputs].filter(([, value]) => value !== '');
+  const [json, shown] = partition(given, ([, value]) => /^[[{]/.test(value));
+  if (given.length === 0) return '';
   const name = Math.max(...shown.map(([key]) => key.length));
   const room = Math.max(24, columns - name - 4);
   const lines = shown.map(
     ([key, value]) =>
       `  ${paint('dim', pad(key, name))}  ${truncate(harmless(value.replace(/\s*\n\s*/g, ' ')), room)}\n`,
   );
-  return `\n${paint('bold', 'Outputs')}\n${lines.join('')}`;
+  const rest = `  ${paint('dim', `as JSON, with --json: ${json.map(([key]) => key).join(', ')}`)}\n`;
+  return `\n${paint('bold', 'Outputs')}\n${lines.join('')}${json.length === 0 ? '' : rest}`;
+}
+
+function partition<T>(values: readonly T[], belongs: (value: T) => boolean): [T[], T[]] {
+  return [values.filter(belongs), values.filter((value) => !belongs(value))];
 }

@@ -44,6 +44,21 @@ describe('a log', () => {
     expect(out).toContain('kept x\n');
   });
 
+  it('names outputs that are JSON, and shows none of a run that failed', async () => {
+    const said = (fails: boolean) =>
+      only(async (host) => {
+        host.output('digest', 'sha256:ab');
+        host.output('plan', '[{"a":1}]');
+        host.output('empty', '');
+        if (fails) throw new Failure('wrong');
+      });
+    expect((await run(said(false))).out).toBe(
+      '\nOutputs\n  digest  sha256:ab\n  as JSON, with --json: plan\n',
+    );
+    expect((await run(said(true))).out).toBe('');
+    expect(JSON.parse((await run({ ...said(true), json: true })).out)).toHaveProperty('plan', '[{"a":1}]');
+  });
+
   it('says that a fault is not the user’s, with a stack', async () => {
     const { code, out, err } = await run({ inputs: { mode: 'fault' } });
     expect(code).toBe(1);
@@ -85,7 +100,7 @@ describe('a log', () => {
         });
         host.output('said', `output ${token}`);
         await host.summarize({ markdown: '', text: `summary ${token}` });
-        throw new Failure(`failure ${token}`);
+        host.annotate({ level: 'error', message: `failure ${token}` });
       },
     };
     for (const json of [false, true]) {
