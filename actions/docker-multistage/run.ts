@@ -6,11 +6,12 @@ import {
   buildxMetadata,
   describePlan,
   type ImagePlan,
+  type ImageRequest,
   type ImageResult,
   imageId,
   planImage,
 } from '../../shared/image/index.ts';
-import { dockerCredentials, RegistryClient, resolveImage } from '../../shared/oci/index.ts';
+import { dockerCredentials, RegistryClient, resolveImage, type Traffic } from '../../shared/oci/index.ts';
 import { summary } from '../../shared/report/index.ts';
 import type { definition } from './definition.ts';
 import { openDeliveries } from './deliveries.ts';
@@ -20,15 +21,56 @@ import { reportPlan, reportResult } from './report.ts';
 import { readBuilder, readRequest } from './request.ts';
 
 /** Plans the image, makes what is not there, brings it where it is asked for, and says what was done and why. */
-export async function main(host: Host, inputs: Inputs<typeof definition>): Promise<void> {
+export async function main(host: Host, inputs: ImageInputs): Promise<void> {
   const started = performance.now();
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'slipway');
-  const request = readRequest(host, inputs, cache, process.env);
+  const request = readRequest(host, inputs, cacheFolder(), process.env);
+  const run = await runImage(host, inputs, request, inputs.plan);
+  host.output('plan', JSON.stringify(describePlan(run.plan)));
+  if (run.made !== undefined) tell(host, run.made);
+  const milliseconds = performance.now() - started;
+  await host.summarize(
+    summary(
+      run.made === undefined
+        ? reportPlan(run.plan)
+        : reportResult(run.plan, run.made.result, { milliseconds, traffic: run.made.traffic }),
+    ),
+  );
+}
+
+export type ImageInputs = Inputs<typeof definition>;
+
+/** An image that was planned and, unless only the plan was asked for, made and brought to its places. */
+export interface ImageRun {
+  readonly plan: ImagePlan;
+  readonly made: MadeImage | undefined;
+}
+
+export interface MadeImage {
+  readonly result: ImageResult;
+  readonly traffic: Traffic;
+  /** Names of the image, as they were given. */
+  readonly names: readonly string[];
+  /** Absolute path of the layout that has the image, where there is one. */
+  readonly layout: string | undefined;
+}
+
+/** The folder for what is remembered across projects: indexes of base layers. */
+export function cacheFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'slipway');
+}
+
+/** Plans and makes an image, with all that the inputs say beside the request: where it goes, and how a builder is asked. */
+export async function runImage(
+  host: Host,
+  inputs: ImageInputs,
+  request: ImageRequest,
+  planOnly: boolean,
+): Promise<ImageRun> {
   const builder = readBuilder(host, inputs);
   const outputs = parseOutputs(inputs.outputs, host.workspace);
   const client = await openClient(host);
   try {
-    const plan = await host.task('Plan', () =>
+    const plan = await host.task('Plan the image', () =>
       planImage(
         request,
         (reference, platform) => resolveImage(client, reference, platform),
@@ -36,26 +78,19 @@ export async function main(host: Host, inputs: Inputs<typeof definition>): Promi
       ),
     );
     warn(host, plan);
-    host.output('plan', JSON.stringify(describePlan(plan)));
-    if (inputs.plan) {
-      await host.summarize(summary(reportPlan(plan)));
-      return;
-    }
+    if (planOnly) return { plan, made: undefined };
     const places = await openDeliveries(host, client, inputs, outputs);
     const options = { temporary: host.temporary, signal: host.signal, builder, reuse: !inputs['no-cache'] };
-    const result = await host.task('Image', (task) => buildImage(plan, places.deliveries, options, task));
-    await exportImage(host, plan, result, places, inputs, outputs, cache);
+    const result = await host.task('Make the image', (task) =>
+      buildImage(plan, places.deliveries, options, task),
+    );
+    await exportImage(host, plan, result, places, inputs, outputs, request.cache);
     if (builder.cacheTo.length > 0 && !usedBuilder(plan, result))
       host.annotate({
         level: 'notice',
         message: 'cache-to has nothing to keep: no builder took part in this image.',
       });
-    tell(host, result, places.names, places.layout);
-    await host.summarize(
-      summary(
-        reportResult(plan, result, { milliseconds: performance.now() - started, traffic: client.traffic() }),
-      ),
-    );
+    return { plan, made: { result, traffic: client.traffic(), names: places.names, layout: places.layout } };
   } finally {
     client.close();
   }
@@ -89,12 +124,17 @@ function usedBuilder(plan: ImagePlan, result: ImageResult): boolean {
   return !result.reused && plan.key === undefined;
 }
 
-function tell(host: Host, result: ImageResult, names: readonly string[], layout: string | undefined): void {
+function tell(host: Host, { result, names, layout }: MadeImage): void {
   host.output('imageid', imageId(result));
   host.output('digest', result.descriptor.digest);
   host.output('metadata', JSON.stringify(buildxMetadata(result, names)));
   host.output('reused', String(result.reused));
-  if (names[0] !== undefined)
-    host.output('reference', `${names[0].replace(/@.*$/, '')}@${result.descriptor.digest}`);
+  const reference = referenceOf(names, result);
+  if (reference !== undefined) host.output('reference', reference);
   if (layout !== undefined) host.output('layout', layout);
+}
+
+/** The first name with the digest. */
+export function referenceOf(names: readonly string[], result: ImageResult): string | undefined {
+  return names[0] === undefined ? undefined : `${names[0].replace(/@.*$/, '')}@${result.descriptor.digest}`;
 }
