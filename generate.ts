@@ -112,7 +112,9 @@ async function generated(): Promise<ReadonlyMap<string, string>> {
     checkNames(definition);
     definitions[name] = definition;
     const paths = pathsOf(name);
-    const page = await readFile(join(ROOT, paths.page), 'utf8');
+    const page = await readFile(join(ROOT, paths.page), 'utf8').catch((cause) => {
+      throw new Error(`${paths.page} is missing; it is where the tables of ${name} go.`, { cause });
+    });
     const withInputs = fillMarkers(page, 'inputs', inputTable(definition), paths.page);
     files.set(paths.manifest, manifest(definition));
     files.set(paths.page, fillMarkers(withInputs, 'outputs', outputTable(definition), paths.page));
