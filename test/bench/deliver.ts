@@ -5,6 +5,9 @@ import { type Contender, goBuildAndBuildx, goBuildHandedIn, type Job, slipway } 
 import { copyStorefront, edit, type Scenario, scenarios } from './service.ts';
 import { median, megabytes, seconds, table } from './table.ts';
 
+/** A developer's machine keeps what it has; a hosted runner is new each time, and has a cache service. */
+export type Where = 'machine' | 'runner';
+
 interface Sample {
   readonly contender: string;
   readonly scenario: Scenario;
@@ -14,28 +17,27 @@ interface Sample {
   readonly pulled: number;
 }
 
-const oneTarget = ['linux/amd64'];
-const fourTargets = ['linux/amd64', 'linux/arm64', 'windows/amd64', 'darwin/arm64'];
+const targetLists = [
+  ['linux/amd64'],
+  ['linux/amd64', 'linux/arm64', 'windows/amd64', 'darwin/arm64'],
+] as const;
 
 /** From an edit to a published image, by each contender in turn on this machine: one table for each number of targets. */
-export async function benchDelivery(rounds: number): Promise<string> {
+export async function benchDelivery(where: Where, rounds: number): Promise<string> {
   await using session = await openSession();
-  const parts = {
-    engine: need(await engine()),
-    registry: need(await registry()),
-    images: need(await baseImages()),
-  };
-  const bench = { engine: parts.engine, buildContexts: parts.images.buildContexts };
+  const home = need(await registry());
+  const bench = { engine: need(await engine()), buildContexts: need(await baseImages()).buildContexts };
   const contenders = [slipway, goBuildAndBuildx, goBuildHandedIn].map((make, index) =>
-    make({ ...bench, caches: join(session.directory, `caches-${index}`) }),
+    make({ ...bench, directory: join(session.directory, `bench-${where}-${index}`) }, where),
   );
   const tables = [];
-  for (const targets of [oneTarget, fourTargets]) {
+  for (const targets of targetLists) {
     const samples = [];
     for (const contender of contenders)
-      samples.push(...(await measureAll(contender, targets, parts.registry, rounds)));
+      samples.push(...(await measureAll(contender, where, targets, home, rounds)));
+    const title = where === 'machine' ? 'One machine' : 'A fresh runner each time';
     tables.push(
-      `${targets.length} target${targets.length === 1 ? '' : 's'}, ${rounds} rounds\n\n${render(samples)}`,
+      `### ${title}, ${targets.length} target${targets.length === 1 ? '' : 's'}, median of ${rounds}\n\n${render(samples)}`,
     );
   }
   return tables.join('\n\n');
@@ -48,6 +50,7 @@ function need<T extends object>(part: Part<T>): T {
 
 async function measureAll(
   contender: Contender,
+  where: Where,
   targets: readonly string[],
   home: Registry,
   rounds: number,
@@ -55,14 +58,15 @@ async function measureAll(
   const samples: Sample[] = [];
   for (let round = 0; round < rounds; round++) {
     await using service = await copyStorefront();
-    const reference = `${home.host}/bench-${targets.length}-${round}/${contender.name.replace(/\W+/g, '-')}:latest`;
-    const job = { service, targets, reference };
+    const repository = `bench-${where}-${targets.length}-${round}/${contender.name.replace(/\W+/g, '-')}`;
+    const job = { service, targets, reference: `${home.host}/${repository}:latest` };
     for (const scenario of scenarios) {
-      if (scenario === 'cold') await contender.forget(job);
+      if (scenario === 'cold') await contender.forget();
+      if (scenario === 'cold' || where === 'runner') await contender.renew(job);
       await edit(service, scenario, round);
       const sample = await measure(contender, scenario, job, home);
       console.error(
-        `  ${contender.name}, ${targets.length} targets, ${scenario}: ${seconds(sample.milliseconds)} s`,
+        `${where}, ${targets.length}, ${contender.name}, ${scenario}: ${seconds(sample.milliseconds)} s`,
       );
       samples.push(sample);
     }
@@ -100,32 +104,22 @@ async function givenBytes({ log }: Registry): Promise<number> {
 
 function render(samples: readonly Sample[]): string {
   const names = [...new Set(samples.map((sample) => sample.contender))];
-  const of = (contender: string, scenario: Scenario, figure: 'milliseconds' | 'pushed' | 'pulled') =>
-    median(
-      samples
-        .filter((sample) => sample.contender === contender && sample.scenario === scenario)
-        .map((sample) => sample[figure]),
-    );
-  const rows = scenarios.map((scenario) => {
-    const [ours, ...theirs] = names.map((name) => of(name, scenario, 'milliseconds'));
-    const bytes = names.map(
-      (name) => `${megabytes(of(name, scenario, 'pushed'))} / ${megabytes(of(name, scenario, 'pulled'))}`,
-    );
-    return [
-      scenario,
-      seconds(ours!),
-      ...theirs.flatMap((time) => [seconds(time), `${(time / ours!).toFixed(1)} ×`]),
-      ...bytes,
-    ];
+  const rows = scenarios.flatMap((scenario) => {
+    const of = (name: string, figure: 'milliseconds' | 'pushed' | 'pulled') =>
+      median(
+        samples
+          .filter((sample) => sample.contender === name && sample.scenario === scenario)
+          .map((sample) => sample[figure]),
+      );
+    const ours = of(names[0]!, 'milliseconds');
+    return names.map((name, index) => [
+      index === 0 ? scenario : '',
+      name,
+      seconds(of(name, 'milliseconds')),
+      index === 0 ? '' : `${(of(name, 'milliseconds') / ours).toFixed(1)} ×`,
+      megabytes(of(name, 'pushed')),
+      megabytes(of(name, 'pulled')),
+    ]);
   });
-  const [first, ...rest] = names;
-  return table(
-    [
-      '',
-      `${first} s`,
-      ...rest.flatMap((name) => [`${name} s`, 'ratio']),
-      ...names.map((name) => `${name}: MB in / out`),
-    ],
-    rows,
-  );
+  return table(['', 'by', 's', 'of ours', 'MB to registry', 'MB from registry'], rows, 2);
 }

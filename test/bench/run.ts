@@ -1,4 +1,4 @@
-// `npm run bench [-- start|deliver] [-- --rounds N]`: prints tables, judges nothing.
+// `npm run bench [-- start|machine|runner]… [--rounds N]`: prints tables, judges nothing.
 import { parseArgs } from 'node:util';
 import { benchDelivery } from './deliver.ts';
 import { machine } from './machine.ts';
@@ -13,5 +13,6 @@ const rounds = Math.max(1, Math.min(Number(values.rounds) || 3, mostRounds));
 const wanted = (name: string) => positionals.length === 0 || positionals.includes(name);
 
 console.log(`${await machine()}\n`);
-if (wanted('start')) console.log(`${await benchStart(10)}\n`);
-if (wanted('deliver')) console.log(await benchDelivery(rounds));
+if (wanted('start')) console.log(`### Start of an action\n\n${await benchStart(10)}\n`);
+for (const where of ['machine', 'runner'] as const)
+  if (wanted(where)) console.log(`${await benchDelivery(where, rounds)}\n`);
