@@ -1,14 +1,15 @@
-import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { type Digest, digestOf } from '../content/index.ts';
 import { didYouMean, Failure } from '../host/index.ts';
 import { pullScope, pushScope } from './auth.ts';
 import type { Credentials } from './credentials.ts';
+import { downloadBlob } from './download.ts';
 import { type HttpResponse, type Traffic, Transport } from './http.ts';
+import { listReferrers, listTags } from './listing.ts';
 import { describe, LARGEST_MANIFEST, MANIFEST_TYPES, parseDocument } from './manifest.ts';
 import { formatReference, type Reference, type Repository, tagOrDigest } from './reference.ts';
-import { type Ask, Registry } from './registry.ts';
-import { type Deed, networkFault } from './registry-failure.ts';
+import { type Ask, Registry, smallBody } from './registry.ts';
+import type { Deed } from './registry-failure.ts';
 import { type Clock, DEFAULT_RETRIES, Passing, type RetryPolicy, systemClock } from './retry.ts';
 import { type Descriptor, type Index, MediaType } from './types.ts';
 import { hasBlob, mountBlob, putBlob, streamBlob, type UploadPlace } from './upload.ts';
@@ -98,7 +99,7 @@ export class RegistryClient {
         response.discard();
         return undefined;
       }
-      const bytes = await this.#smallBody(response, LARGEST_MANIFEST, ask.deed);
+      const bytes = await smallBody(response, LARGEST_MANIFEST, ask);
       return { bytes, descriptor: checkedManifest(reference, response, bytes, ask.deed) };
     });
   }
@@ -173,18 +174,15 @@ export class RegistryClient {
 
   /** The content of a blob, verified at its end. A connection that breaks is made again, for the bytes that are missing. */
   async *blob(repository: Repository, blob: Expected): AsyncGenerator<Buffer> {
-    const release = await this.#registry(repository).reading.acquire();
+    const registry = this.#registry(repository);
+    const release = await registry.reading.acquire();
     try {
-      const hash = createHash('sha256');
-      for await (const chunk of this.#ranges(repository, blob)) {
-        hash.update(chunk);
-        yield chunk;
-      }
-      const digest = `sha256:${hash.digest('hex')}`;
-      if (digest !== blob.digest)
-        throw new Failure(
-          `Cannot ${this.#deed('pull', repository).what}: the registry ${repository.registry} gave ${digest} for the blob ${blob.digest}.`,
-        );
+      const to = `/v2/${repository.repository}/blobs/${blob.digest}`;
+      yield* downloadBlob(
+        registry,
+        { ...this.#pullAsk(repository, this.#deed('pull', repository)), to },
+        blob,
+      );
     } finally {
       release();
     }
@@ -192,21 +190,8 @@ export class RegistryClient {
 
   /** All tags of a repository, in the registry's order, over all pages. Empty for a repository that does not exist. */
   async tags(repository: Repository): Promise<string[]> {
-    const tags: string[] = [];
-    const deed: Deed = { registry: repository.registry, what: `list the tags of ${nameOf(repository)}` };
-    const registry = this.#registry(repository);
-    let next: string | URL | undefined = `/v2/${repository.repository}/tags/list?n=1000`;
-    while (next !== undefined) {
-      const ask: Ask = { ...this.#pullAsk(repository, deed), to: next, accept: [200, 404] };
-      const page = await registry.repeat(deed, ask.signal, async () => {
-        const response = await registry.askOnce(ask);
-        return { response, bytes: await this.#smallBody(response, 64 * 2 ** 20, deed) };
-      });
-      if (page.response.status === 404) break;
-      tags.push(...listOf<string>(page.bytes, 'tags', deed));
-      next = nextPage(page.response, registry);
-    }
-    return tags;
+    const deed: Deed = { registry: repository.registry, what: `list the tags of ${repository.repository}` };
+    return await listTags(this.#registry(repository), this.#pullAsk(repository, deed));
   }
 
   /**
@@ -214,75 +199,12 @@ export class RegistryClient {
    * where a registry lacks the API.
    */
   async referrers(repository: Repository, digest: Digest, artifactType?: string): Promise<Descriptor[]> {
-    const deed: Deed = {
-      registry: repository.registry,
-      what: `list what refers to ${nameOf(repository)}@${digest}`,
-    };
-    const registry = this.#registry(repository);
-    const found: Descriptor[] = [];
-    const filter = artifactType === undefined ? '' : `?artifactType=${encodeURIComponent(artifactType)}`;
-    let next: string | URL | undefined = `/v2/${repository.repository}/referrers/${digest}${filter}`;
-    while (next !== undefined) {
-      const ask: Ask = {
-        ...this.#pullAsk(repository, deed),
-        to: next,
-        accept: [200, 404],
-        headers: { accept: MediaType.ociIndex },
-      };
-      const response = await registry.ask(ask);
-      const bytes = await this.#smallBody(response, LARGEST_MANIFEST, deed);
-      if (response.status === 404) {
-        found.push(...((await this.#listedReferrers(repository, digest)).manifests ?? []));
-        break;
-      }
-      found.push(...listOf<Descriptor>(bytes, 'manifests', deed));
-      next = nextPage(response, registry);
-    }
-    return found.filter((one) => artifactType === undefined || one.artifactType === artifactType);
-  }
-
-  async *#ranges(repository: Repository, blob: Expected): AsyncGenerator<Buffer> {
-    const deed = this.#deed('pull', repository);
-    const registry = this.#registry(repository);
-    const { signal } = this.#options;
-    let received = 0;
-    let fruitless = 0;
-    while (received < blob.size || blob.size === 0) {
-      const before = received;
-      const response = await registry.ask(this.#blobAsk(repository, blob, received, deed));
-      // A registry that does not know ranges starts from the first byte.
-      let skip = response.status === 200 ? received : 0;
-      try {
-        for await (const chunk of response.body()) {
-          const part = chunk.subarray(Math.min(skip, chunk.length));
-          skip -= chunk.length - part.length;
-          if (part.length === 0) continue;
-          received += part.length;
-          if (received > blob.size)
-            throw new Failure(`Cannot ${deed.what}: ${blob.digest} has more than its ${blob.size} bytes.`);
-          yield part;
-        }
-        if (received === blob.size) return;
-        throw new Passing(truncated(deed, blob, received));
-      } catch (error) {
-        const fault = networkFault(error, deed, signal);
-        if (!(fault instanceof Passing)) throw fault;
-        fruitless = received > before ? 0 : fruitless + 1;
-        if (fruitless >= (this.#options.retries ?? DEFAULT_RETRIES).attempts)
-          throw truncated(deed, blob, received);
-        this.#options.log?.(`${fault.failure.message} Going on at byte ${received} of ${blob.size}.`);
-        await (this.#options.clock ?? systemClock).sleep(250 * 2 ** fruitless, signal).catch(() => {});
-      }
-    }
-  }
-
-  #blobAsk(repository: Repository, blob: Expected, from: number, deed: Deed): Ask {
-    return {
-      ...this.#pullAsk(repository, deed),
-      to: `/v2/${repository.repository}/blobs/${blob.digest}`,
-      headers: from === 0 ? {} : { range: `bytes=${from}-` },
-      accept: from === 0 ? [200] : [200, 206],
-    };
+    const what = `list what refers to ${repository.repository}@${digest}`;
+    const ask = this.#pullAsk(repository, { registry: repository.registry, what });
+    const listed = await listReferrers(this.#registry(repository), ask, digest, artifactType);
+    const all = listed ?? (await this.#listedReferrers(repository, digest)).manifests;
+    // A registry may not filter, and a tag never does.
+    return all.filter((one) => artifactType === undefined || one.artifactType === artifactType);
   }
 
   #pullAsk(repository: Repository, deed: Deed): Omit<Ask, 'to' | 'accept'> {
@@ -301,22 +223,6 @@ export class RegistryClient {
       to: `/v2/${reference.repository}/manifests/${tagOrDigest(reference)}`,
       headers: { accept: MANIFEST_TYPES.join(', ') },
     };
-  }
-
-  async #smallBody(response: HttpResponse, most: number, deed: Deed): Promise<Buffer> {
-    const parts: Buffer[] = [];
-    let size = 0;
-    try {
-      for await (const part of response.body()) {
-        parts.push(part);
-        size += part.length;
-        if (size > most)
-          throw new Failure(`Cannot ${deed.what}: the registry's answer has more than ${most} bytes.`);
-      }
-    } catch (error) {
-      throw networkFault(error, deed, this.#options.signal);
-    }
-    return Buffer.concat(parts);
   }
 
   async #noManifest(reference: Reference): Promise<Failure> {
@@ -359,10 +265,9 @@ export class RegistryClient {
     };
   }
 
-  #deed(verb: 'pull' | 'push', { registry, ...rest }: Reference): Deed {
-    const { registry: _, ...named } = { registry, ...rest };
-    const text = formatReference({ ...named, registry }).slice(registry.length + 1);
-    return { registry, what: `${verb} ${text}` };
+  #deed(verb: 'pull' | 'push', reference: Reference): Deed {
+    const { registry } = reference;
+    return { registry, what: `${verb} ${formatReference(reference).slice(registry.length + 1)}` };
   }
 
   #registry({ registry: name }: Repository): Registry {
@@ -392,10 +297,6 @@ export class RegistryClient {
   }
 }
 
-function nameOf({ repository }: Repository): string {
-  return repository;
-}
-
 function typeOf(response: HttpResponse): string {
   return (response.headers['content-type'] ?? '').split(';')[0]!.trim();
 }
@@ -417,29 +318,6 @@ function checkedManifest(
   return { mediaType: typeOf(response), digest, size: bytes.length };
 }
 
-function truncated(deed: Deed, blob: Expected, received: number): Failure {
-  return new Failure(
-    `Cannot ${deed.what}: the registry ${deed.registry} gave only ${received} of the ${blob.size} bytes of ${blob.digest}.`,
-  );
-}
-
 function referrersTag({ registry, repository }: Repository, digest: Digest): Reference {
   return { registry, repository, tag: digest.replace(':', '-') };
-}
-
-function listOf<T>(bytes: Buffer, name: string, deed: Deed): T[] {
-  try {
-    const list = (JSON.parse(bytes.toString('utf8')) as Record<string, unknown>)[name];
-    if (Array.isArray(list)) return list as T[];
-    if (list === null || list === undefined) return [];
-  } catch {
-    // Said below.
-  }
-  throw new Failure(`Cannot ${deed.what}: the answer of the registry ${deed.registry} is no list.`);
-}
-
-/** The next page of a list (RFC 8288; distribution-spec, "Listing Tags"). */
-function nextPage(response: HttpResponse, registry: Registry): URL | undefined {
-  const link = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(response.headers.link ?? ''));
-  return link === null ? undefined : registry.resolve(link[1]!, response.url);
 }

@@ -58,7 +58,7 @@ export async function copyImage(
     const document = parseDocument(bytes, `${source.name} ${name}`, descriptor.mediaType);
     if (document.kind === 'index') for (const member of document.index.manifests) await copyMember(member);
     else
-      await Promise.all(
+      await allDone(
         namedBy(document)
           .filter((blob) => !isForeign(blob))
           .map(provide),
@@ -70,4 +70,17 @@ export async function copyImage(
     else await provide(member);
   };
   return await copy(tagOrDigest, options.tags ?? []);
+}
+
+/** Waits for all of them, so that nothing is left running behind a failure, and throws what failed first. */
+async function allDone(work: readonly Promise<void>[]): Promise<void> {
+  let first: { readonly error: unknown } | undefined;
+  await Promise.all(
+    work.map((one) =>
+      one.catch((error: unknown) => {
+        first ??= { error };
+      }),
+    ),
+  );
+  if (first !== undefined) throw first.error;
 }

@@ -91,6 +91,19 @@ export class Registry {
     }
   }
 
+  /** Waits before work goes on that broke off for the `count`-th time without a gain; throws `failure` when that was once too often. */
+  async pause(count: number, failure: Failure, deed: Deed, signal: AbortSignal | undefined): Promise<void> {
+    const { retries, clock, log } = this.#options;
+    if (count >= retries.attempts) throw failure;
+    log(`${failure.message} Going on from there.`);
+    try {
+      await clock.sleep(Math.min(retries.first * 2 ** count, retries.longest), signal);
+    } catch (error) {
+      if (signal?.aborted) throw cancelled(deed, signal);
+      throw error;
+    }
+  }
+
   /** One attempt, with authorisation and redirects. Throws Passing for what may pass, a Failure for what does not. */
   async askOnce(ask: Ask): Promise<HttpResponse> {
     try {
@@ -158,4 +171,25 @@ function baseOf(name: string, insecure: readonly string[]): URL {
   if (name === 'docker.io') return new URL('https://registry-1.docker.io');
   const { hostname } = new URL(`http://${name}`);
   return new URL(`${isLoopback(hostname) || insecure.includes(name) ? 'http' : 'https'}://${name}`);
+}
+
+/** The body of an answer that is known to be small. Throws Passing when it breaks off, a Failure when it is larger than `most`. */
+export async function smallBody(
+  response: HttpResponse,
+  most: number,
+  { deed, signal }: Ask,
+): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const part of response.body()) {
+      parts.push(part);
+      size += part.length;
+      if (size > most)
+        throw new Failure(`Cannot ${deed.what}: the registry's answer has more than ${most} bytes.`);
+    }
+  } catch (error) {
+    throw networkFault(error, deed, signal);
+  }
+  return Buffer.concat(parts);
 }

@@ -19,6 +19,8 @@ export type Fault =
   | { readonly kind: 'corrupt' }
   /** More bytes follow than there should be. */
   | { readonly kind: 'lengthen' }
+  /** The connection is cut at once. */
+  | { readonly kind: 'reset' }
   /** Nothing comes, until the client gives up. */
   | { readonly kind: 'hang' };
 
@@ -84,6 +86,10 @@ function serve(
   fault: Fault | undefined,
 ): void {
   if (fault?.kind === 'hang') return;
+  if (fault?.kind === 'reset') {
+    request.socket.destroy();
+    return;
+  }
   if (fault?.kind === 'answer') {
     response.writeHead(fault.status, fault.headers);
     response.end(request.method === 'HEAD' ? undefined : fault.body);
