@@ -43,9 +43,10 @@ function everything(directory: string, at: string): Match[] {
 
 function filesAt(directory: string, { path, entry }: Match, all: boolean): string[] {
   if (entry.isFile()) return [path];
-  if (!entry.isDirectory() || existsSync(join(directory, path, 'go.mod'))) return [];
+  if (!entry.isDirectory() || /^\.(bzr|hg|git|svn)$/.test(entry.name)) return [];
+  if (existsSync(join(directory, path, 'go.mod'))) return [];
   return entriesOf(join(directory, path))
-    .filter(({ name }) => (all || !/^[._]/.test(name)) && !/^\.(bzr|hg|git|svn)$/.test(name))
+    .filter(({ name }) => all || !/^[._]/.test(name))
     .flatMap((child) => filesAt(directory, { path: `${path}/${child.name}`, entry: child }, all));
 }
 

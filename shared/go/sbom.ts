@@ -82,7 +82,7 @@ function mainComponent(
   purl: PurlWriter,
 ): Component {
   const { Path: path, Version: version } = info.Main;
-  const known = program.version ?? (version === '(devel)' ? undefined : version);
+  const known = program.version ?? released(version);
   const subpath = info.Path.startsWith(`${path}/`) ? info.Path.slice(path.length + 1) : undefined;
   const reference = purl(path, known, subpath);
   return {
@@ -99,8 +99,9 @@ function mainComponent(
 function moduleComponent(module: ModuleInfo, purl: PurlWriter): Component {
   const used = module.Replace ?? module;
   // A replacement by a folder has no version, and its path is a place on this machine: the module's own name stands for it.
-  const path = used.Version === undefined ? module.Path : used.Path;
-  const version = used.Version ?? module.Version;
+  const replaced = module.Replace !== undefined && released(used.Version) !== undefined;
+  const path = replaced ? used.Path : module.Path;
+  const version = released(used.Version) ?? released(module.Version);
   const reference = purl(path, version);
   return {
     type: 'library',
@@ -115,6 +116,11 @@ function moduleComponent(module: ModuleInfo, purl: PurlWriter): Component {
       properties: [{ name: 'go:replaces', value: [module.Path, module.Version].filter(Boolean).join('@') }],
     }),
   };
+}
+
+/** A version that can be looked up; Go writes `(devel)` for what it built from a folder. */
+function released(version: string | undefined): string | undefined {
+  return version === '(devel)' ? undefined : version;
 }
 
 function standardLibrary(goVersion: string, purl: PurlWriter): Component {

@@ -1,4 +1,4 @@
-import { didYouMean, Failure } from '../host/index.ts';
+import { didYouMean, Failure, nearest } from '../host/index.ts';
 
 /** A system and processor that Go compiles for, with the processor's feature level where one was asked for. */
 export interface Target {
@@ -111,11 +111,16 @@ export function checkPorts(targets: readonly Target[], ports: readonly string[],
   for (const { os, arch } of targets) {
     const port = `${os}/${arch}`;
     if (ports.includes(port)) continue;
-    const siblings = ports.filter((one) => one.startsWith(`${os}/`)).map((one) => one.slice(os.length + 1));
-    const hint =
-      didYouMean(port, ports) || (siblings.length > 0 ? ` For ${os} it has ${siblings.join(', ')}.` : '');
-    throw new Failure(`Target ${port} is none that ${goVersion} compiles for.${hint}`);
+    throw new Failure(`Target ${port} is none that ${goVersion} compiles for.${portHint(os, arch, ports)}`);
   }
+}
+
+/** For a known system, the nearest or all of its processors; else the nearest port. */
+function portHint(os: string, arch: string, ports: readonly string[]): string {
+  const siblings = ports.filter((one) => one.startsWith(`${os}/`)).map((one) => one.slice(os.length + 1));
+  if (siblings.length === 0) return didYouMean(`${os}/${arch}`, ports);
+  const near = nearest(arch, siblings);
+  return near === undefined ? ` For ${os} it has ${siblings.join(', ')}.` : ` Did you mean "${os}/${near}"?`;
 }
 
 /** The name that `parseTarget` reads: `linux/arm/v7`. */

@@ -1,0 +1,180 @@
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  filesToKeep,
+  type GoCache,
+  gainOf,
+  isComplete,
+  modulesCache,
+  programsCache,
+  type RestoredCache,
+} from '../../../shared/go/caches.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'caches-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const put = (name: string, text = 'x', time?: number) => {
+  const path = join(folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  if (time !== undefined) utimesSync(path, time / 1000, time / 1000);
+};
+const cache = (kind: GoCache['kind'], sums: string[] = []): GoCache => ({
+  kind,
+  key: 'k',
+  prefixes: [],
+  folder,
+  sums,
+});
+const restored = (
+  kind: GoCache['kind'],
+  files: Record<string, number> = {},
+  exact = false,
+): RestoredCache => ({
+  cache: cache(kind),
+  since: 0,
+  exact,
+  files,
+});
+const kept = (files: Record<string, number>) => Object.entries(files).map(([name, size]) => ({ name, size }));
+
+describe('what a cache keeps', () => {
+  it('of objects: what has the time of this run, and nothing that is no object', () => {
+    const now = Date.now();
+    const a = (n: number, kind = 'a') =>
+      `${String(n).padStart(2, '0')}/${String(n).repeat(64).slice(0, 64)}-${kind}`;
+    put(a(11), 'used', now);
+    put(a(11, 'd'), 'used', now);
+    put(a(22), 'not used', now - 25 * 3_600_000);
+    put('trim.txt', 'now', now);
+    put('README', 'now', now);
+    put('33/short-a', 'now', now);
+    put('fuzz/x', 'now', now);
+    const names = filesToKeep({ ...restored('objects'), since: now - 5000 }).map(({ name }) => name);
+    expect(names.sort()).toEqual([a(11), a(11, 'd')]);
+  });
+
+  it('of modules: what go.sum lists, under the names of the module proxy', () => {
+    const sums = [
+      'github.com/BurntSushi/toml v1.0.0',
+      'github.com/BurntSushi/toml v1.0.0/go.mod',
+      'b v2.0.0/go.mod',
+      'gone v1.0.0',
+    ];
+    const toml = 'github.com/!burnt!sushi/toml/@v/v1.0.0';
+    for (const end of ['.zip', '.ziphash', '.info', '.mod', '.lock']) put(toml + end);
+    put('b/@v/v2.0.0.mod');
+    put('b/@v/v2.0.0.zip');
+    put('old/@v/v0.1.0.zip');
+    const names = filesToKeep({ ...restored('modules'), cache: cache('modules', sums) }).map(
+      ({ name }) => name,
+    );
+    expect(names.sort()).toEqual(
+      ['b/@v/v2.0.0.mod', `${toml}.info`, `${toml}.mod`, `${toml}.zip`, `${toml}.ziphash`].sort(),
+    );
+    expect(isComplete(cache('modules', sums))).toBe(false);
+    expect(isComplete(cache('modules', sums.slice(0, 3)))).toBe(true);
+  });
+});
+
+describe('what is worth an upload', () => {
+  const MB = 1e6;
+  it.each<[string, RestoredCache, Record<string, number>, 'save' | 'skip', string]>([
+    ['a first entry', restored('objects'), { a: MB }, 'save', 'nothing was restored'],
+    ['nothing', restored('objects'), {}, 'skip', 'there is nothing to keep'],
+    [
+      'the entry of the key itself',
+      restored('objects', { a: MB }, true),
+      { a: MB, b: MB },
+      'skip',
+      'the entry of this key is there already',
+    ],
+    ['the same', restored('objects', { a: MB }), { a: MB }, 'skip', 'nothing was gained'],
+    [
+      'a leaf',
+      restored('objects', { a: 100 * MB }),
+      { a: 100 * MB, b: 0.1 * MB },
+      'skip',
+      'only 0.1 % of it is new',
+    ],
+    [
+      'a core package',
+      restored('objects', { a: 100 * MB }),
+      { a: 100 * MB, b: 5 * MB },
+      'save',
+      '5 % of it is new',
+    ],
+    [
+      'much dead weight',
+      restored('objects', { a: 60 * MB, old: 40 * MB }),
+      { a: 60 * MB },
+      'save',
+      '40 % of the restored entry was not used',
+    ],
+    [
+      'some dead weight',
+      restored('objects', { a: 90 * MB, old: 10 * MB }),
+      { a: 90 * MB },
+      'skip',
+      'nothing was gained',
+    ],
+    [
+      'one small module',
+      restored('modules', { a: 100 * MB }),
+      { a: 100 * MB, b: 10 },
+      'save',
+      '0.0 % of it is new',
+    ],
+    ['programs', restored('programs', { a: MB }), { a: MB }, 'save', 'programs were built'],
+  ])('%s', (_, before, now, kind, because) => {
+    expect(gainOf(before, kept(now))).toEqual({ kind, because });
+  });
+});
+
+describe('keys', () => {
+  const identity = () =>
+    ({
+      module: { root: folder, path: 'example.com/m' },
+      goVersion: 'go1.26.8',
+      request: { directory: folder },
+    }) as never;
+
+  it('name the branch, and fall back to its base and the default branch', () => {
+    const { key, prefixes } = programsCache(identity(), {
+      branch: 'a,b',
+      baseBranch: 'release',
+      defaultBranch: 'main',
+      sha: 'abc',
+    });
+    const base = /^slipway-go-programs-v1-[0-9a-f]{16}-/.exec(key)![0];
+    expect(key).toBe(`${base}a_b-abc`);
+    expect(prefixes).toEqual([`${base}a_b-`, `${base}release-`, `${base}main-`, base]);
+  });
+
+  it('of modules are those of go.sum, of the workspace too', () => {
+    const plan = (workspace?: string) =>
+      ({
+        module: { root: join(folder, 'm'), path: 'm', ...(workspace && { workspace }) },
+        flags: { mod: '' },
+      }) as never;
+    const environment = { GOMODCACHE: '/mod' } as never;
+    put('m/main.go');
+    expect(modulesCache(plan(), environment)).toBeUndefined();
+    put('m/go.sum', 'a v1.0.0 h1:x=\na v1.0.0/go.mod h1:y=\n\nbroken\n');
+    const alone = modulesCache(plan(), environment)!;
+    expect(alone).toMatchObject({ folder: '/mod/cache/download', sums: ['a v1.0.0', 'a v1.0.0/go.mod'] });
+    expect(alone.key.startsWith(alone.prefixes[0]!)).toBe(true);
+    put('go.work', 'go 1.24\nuse (\n\t./m\n\t./lib // c\n)\n');
+    put('lib/go.sum', 'b v1.0.0 h1:z=\n');
+    const both = modulesCache(plan(join(folder, 'go.work')), environment)!;
+    expect(both.sums).toEqual(['a v1.0.0', 'a v1.0.0/go.mod', 'b v1.0.0']);
+    expect(both.key).not.toBe(alone.key);
+    put('m/vendor/modules.txt');
+    expect(modulesCache(plan(), environment)).toBeUndefined();
+  });
+});
