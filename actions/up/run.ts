@@ -1,0 +1,182 @@
+import type { GoBuildResult, GoPlan } from '../../shared/go/index.ts';
+import type { Host } from '../../shared/host/index.ts';
+import { describePlan, imageId } from '../../shared/image/index.ts';
+import { differences, factsOf } from '../../shared/lift/index.ts';
+import { parsePlatform } from '../../shared/oci/index.ts';
+import { summary } from '../../shared/report/index.ts';
+import { type ImageRun, referenceOf, runImage } from '../docker-multistage/run.ts';
+import { StepCaches, saveStepCaches } from '../go-build/caches.ts';
+import { buildWithCaches, planWithCaches } from '../go-build/run.ts';
+import { openStore } from '../go-build/store.ts';
+import { buildRequests, layOutStages, plannedFor, stageFolder } from './programs.ts';
+import { reportPlan, reportRun } from './report.ts';
+import { openService, type Service, type ServiceImage, type UpInputs } from './service.ts';
+import { readStages, type StagesReading } from './stages.ts';
+
+/** From the checkout to the published image: binaries, lifted stages, image, in this order, each only as far as something changed. */
+export async function main(host: Host, inputs: UpInputs): Promise<void> {
+  const started = performance.now();
+  const service = await openService(host, inputs);
+  const reading = await readService(service);
+  const caches = new StepCaches(host, openStore(host, service.build));
+  const plans = await host.task('Plan the binaries', () => planAll(host, service, reading, caches));
+  tellDifferences(host, service, reading, plans);
+  if (inputs.plan) return await showPlan(host, service, reading, plans);
+  const builds = await host.task('Build the binaries', async (task) => {
+    const results: GoBuildResult[] = [];
+    for (const plan of plans) results.push(await buildWithCaches(host, plan, caches, task));
+    task.note(noteOf(results));
+    return results;
+  });
+  layOutStages(service, reading, plans);
+  const image =
+    service.image.kind === 'image'
+      ? await makeImage(host, service, service.image, reading, false)
+      : undefined;
+  tell(host, service, builds, plans, image);
+  const milliseconds = performance.now() - started;
+  await host.summarize(summary(reportRun({ service, reading, builds, image, milliseconds })));
+}
+
+/** Saves what the run gained for the next one, also after a failure. */
+export async function post(host: Host, inputs: UpInputs): Promise<void> {
+  await saveStepCaches(host, (await openService(host, inputs)).build);
+}
+
+const NO_STAGES: StagesReading = { file: '', lifted: [], kept: [] };
+
+async function readService({ image }: Service): Promise<StagesReading> {
+  if (image.kind === 'none') return NO_STAGES;
+  const { request } = image;
+  return await readStages({
+    ...request,
+    replaced: [...Object.keys(request.handedIn), ...Object.keys(request.contexts)],
+  });
+}
+
+async function planAll(
+  host: Host,
+  service: Service,
+  reading: StagesReading,
+  caches: StepCaches,
+): Promise<GoPlan[]> {
+  const plans: GoPlan[] = [];
+  for (const request of buildRequests(host, service, reading))
+    plans.push(await planWithCaches(host, request, caches));
+  return plans;
+}
+
+/** Says, at its line, whatever the Dockerfile would have built differently, and what of it is not run. */
+function tellDifferences(
+  host: Host,
+  service: Service,
+  reading: StagesReading,
+  plans: readonly GoPlan[],
+): void {
+  const told = new Set<string>();
+  const tellOnce = (line: number, message: string) => {
+    if (told.has(`${line} ${message}`)) return;
+    told.add(`${line} ${message}`);
+    host.annotate({ level: 'notice', message, location: { file: reading.file, line } });
+  };
+  for (const stage of reading.lifted) {
+    for (const { command, lines } of stage.leftOut)
+      tellOnce(lines.start, `Stage ${stage.name} is not run in a container: "${command}" is left out.`);
+    for (const [platform, programs] of stage.programs) {
+      for (const program of programs) {
+        const planned = plannedFor(service, program, platform, plans);
+        const plan = plans.find((one) => one.programs.includes(planned))!;
+        for (const difference of differences(program, stage.base, factsOf(plan), parsePlatform(platform)))
+          tellOnce(
+            program.lines.start,
+            `The go build of stage ${stage.name} ${difference}; set it under build: in slipway.yml to have it.`,
+          );
+      }
+    }
+  }
+  for (const { name, because, lines } of reading.kept)
+    tellOnce(
+      lines.start,
+      `Stage ${name} needs a builder: ${because}. Hand it in with image.stages to do without.`,
+    );
+}
+
+async function showPlan(
+  host: Host,
+  service: Service,
+  reading: StagesReading,
+  plans: readonly GoPlan[],
+): Promise<void> {
+  const ready = plans.every((plan) => plan.programs.every(({ decision }) => decision.kind === 'reuse'));
+  if (ready) layOutStages(service, reading, plans);
+  const image =
+    ready && service.image.kind === 'image'
+      ? await makeImage(host, service, service.image, reading, true)
+      : undefined;
+  host.output(
+    'plan',
+    JSON.stringify({
+      binaries: plans.flatMap(binariesOf),
+      image: image === undefined ? null : describePlan(image.plan),
+    }),
+  );
+  await host.summarize(summary(reportPlan({ service, reading, plans, image })));
+}
+
+function binariesOf(plan: GoPlan) {
+  return plan.programs.map(({ package: { importPath }, platform, decision }) => ({
+    package: importPath,
+    target: platform,
+    decision: decision.kind,
+    because: decision.because,
+  }));
+}
+
+async function makeImage(
+  host: Host,
+  service: Service,
+  { inputs, request }: ServiceImage,
+  reading: StagesReading,
+  planOnly: boolean,
+): Promise<ImageRun> {
+  const lifted = reading.lifted.map((stage) => [
+    stage.name,
+    (platform: Parameters<typeof stageFolder>[2]) => stageFolder(service, stage, platform),
+  ]);
+  const handedIn = { ...request.handedIn, ...Object.fromEntries(lifted) };
+  return await runImage(host, inputs, { ...request, handedIn }, planOnly);
+}
+
+function noteOf(results: readonly GoBuildResult[]): string {
+  const programs = results.flatMap((result) => result.programs);
+  const built = programs.filter(({ reused }) => !reused).length;
+  return built === 0 ? 'nothing changed' : `${built} built, ${programs.length - built} reused`;
+}
+
+function tell(
+  host: Host,
+  service: Service,
+  builds: readonly GoBuildResult[],
+  plans: readonly GoPlan[],
+  image: ImageRun | undefined,
+): void {
+  const programs = builds.flatMap((build) => build.programs);
+  const made = image?.made;
+  host.output('binaries', JSON.stringify(programs.map(({ buildInfo: _, ...shown }) => shown)));
+  host.output(
+    'plan',
+    JSON.stringify({
+      binaries: plans.flatMap(binariesOf),
+      image: image === undefined ? null : describePlan(image.plan),
+    }),
+  );
+  host.output('changed', String(programs.some(({ reused }) => !reused) || made?.result.reused === false));
+  if (made === undefined) return;
+  host.output('digest', made.result.descriptor.digest);
+  host.output('imageid', imageId(made.result));
+  host.output(
+    'reference',
+    referenceOf(made.names, made.result) ?? `${service.name}@${made.result.descriptor.digest}`,
+  );
+  host.output('layout', made.layout ?? '');
+}
