@@ -252,10 +252,18 @@ describe('a terminal', () => {
     expect(out).toMatch(/^warning: careful\n✓ Slow/);
   });
 
-  it('masks a secret in what it draws', async () => {
-    const { raw } = await draw({
-      inputs: { token: 'hunter2hunter2', words: 'hunter2hunter2', mode: 'failure' },
-    });
+  it('masks a secret in what it draws, while a task runs and after', async () => {
+    const module: ActionModule<typeof definition> = {
+      main: async (host, { token }) => {
+        await host.task(`Use ${token}`, async (task) => {
+          task.log(`with ${token}`);
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          throw new Failure(`${token} is wrong.`);
+        });
+      },
+    };
+    const { raw } = await draw({ inputs: { token: 'hunter2hunter2' }, module });
+    expect(raw).toContain('⠙ Use ***');
     expect(raw).not.toContain('hunter2hunter2');
   });
 });
