@@ -59,6 +59,15 @@ export const definition = defineAction({
       description:
         'Time of everything that this build adds, in seconds since 1970; default: SOURCE_DATE_EPOCH of the environment, else 0.',
     }),
+    lint: input.flag({
+      description:
+        'Look for what makes the image large, slow to build or insecure, and annotate it with the fix.',
+      default: 'true',
+    }),
+    'lint-levels': input.lines({
+      description:
+        'Levels of lint rules, one rule=level a line; levels: error (fails the step), warning, notice, off.',
+    }),
     plan: input.flag({ description: 'Print what would be done and why, and stop.' }),
     'no-cache': input.flag({ description: 'Make everything again, whatever is there from earlier runs.' }),
     'no-cache-filters': input.list({ description: 'Stages that a builder runs again in any case.' }),

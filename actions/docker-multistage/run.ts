@@ -16,6 +16,7 @@ import { summary } from '../../shared/report/index.ts';
 import type { definition } from './definition.ts';
 import { openDeliveries } from './deliveries.ts';
 import { exportImage } from './export.ts';
+import { lintImage, parseLevels } from './lint.ts';
 import { parseOutputs } from './outputs.ts';
 import { reportPlan, reportResult } from './report.ts';
 import { readBuilder, readRequest } from './request.ts';
@@ -68,6 +69,7 @@ export async function runImage(
 ): Promise<ImageRun> {
   const builder = readBuilder(host, inputs);
   const outputs = parseOutputs(inputs.outputs, host.workspace);
+  const levels = parseLevels(inputs['lint-levels']);
   const client = await openClient(host);
   try {
     const plan = await host.task('Plan the image', () =>
@@ -78,6 +80,7 @@ export async function runImage(
       ),
     );
     warn(host, plan);
+    if (inputs.lint) lintImage(host, plan, levels);
     if (planOnly) return { plan, made: undefined };
     const places = await openDeliveries(host, client, inputs, outputs);
     const options = { temporary: host.temporary, signal: host.signal, builder, reuse: !inputs['no-cache'] };
