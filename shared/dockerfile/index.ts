@@ -1,5 +1,13 @@
 export { hasWildcards, matchGlob } from './glob.ts';
 export { createIgnore, createMatcher, type Ignore, ignoreFileNames } from './ignore.ts';
+export {
+  type Finding,
+  type Level,
+  type LintOptions,
+  lint,
+  lintRules,
+  type RuleSummary,
+} from './lint/index.ts';
 export type * from './model.ts';
 export { parseDockerfile } from './parse.ts';
 export { type ResolveOptions, resolveGraph } from './resolve.ts';

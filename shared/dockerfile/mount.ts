@@ -57,6 +57,11 @@ export function mountFrom(mount: string): string | undefined {
   );
 }
 
+/** The values in a mount, which are the parts of it that are expanded. */
+export function mountValues(mount: string): string[] {
+  return splitOptions(mount).flatMap(({ value }) => value ?? []);
+}
+
 /** Reads one mount, in the order in which its options are written. */
 export function readMount(text: string, expandWord: (word: string) => string): Mount {
   const given: Record<string, string> = {};

@@ -324,21 +324,20 @@ func glob(q question) (answer, error) {
 	return answer{"matches": matches}, nil
 }
 
+// lint collects what BuildKit's build checks say about all stages.
 func lint(q question) (answer, error) {
-	results, err := dockerfile2llb.DockerfileLint(context.Background(), []byte(q.Dockerfile), options(q))
-	if err != nil {
-		return nil, err
-	}
 	warnings := []answer{}
-	for _, warning := range results.Warnings {
-		line := int32(0)
-		if len(warning.Location.GetRanges()) > 0 {
-			line = warning.Location.Ranges[0].Start.Line
+	opt := options(q)
+	opt.AllStages = true
+	opt.Warn = func(rule, _, _, message string, location []parser.Range) {
+		line := 0
+		if len(location) > 0 {
+			line = location[0].Start.Line
 		}
-		warnings = append(warnings, answer{"rule": warning.RuleName, "line": line, "detail": warning.Detail})
+		warnings = append(warnings, answer{"rule": rule, "line": line, "message": message})
 	}
-	if results.Error != nil {
-		return answer{"warnings": warnings, "error": results.Error.Message}, nil
+	if _, err := dockerfile2llb.Dockerfile2LLB(context.Background(), []byte(q.Dockerfile), opt); err != nil {
+		return nil, err
 	}
 	return answer{"warnings": warnings}, nil
 }
