@@ -21,6 +21,7 @@ import type { ImagePlan, PlatformPlan } from './plan.ts';
 import type { Directory } from './tree.ts';
 import type { AssembledStage } from './workbench.ts';
 
+/** What assembling an image needs beside its plan. */
 export interface BuildOptions {
   /** Folder for this run's files. */
   readonly temporary: string;
@@ -41,6 +42,7 @@ export interface ImageResult {
   readonly deliveries: readonly Delivered[];
 }
 
+/** The image for one platform, as it ended up. */
 export interface PlatformResult {
   readonly platform: string;
   readonly manifest: Descriptor;
@@ -49,6 +51,7 @@ export interface PlatformResult {
   readonly layers: readonly LayerResult[];
 }
 
+/** A layer of it, and how it came to be there. */
 export interface LayerResult {
   readonly descriptor: Descriptor;
   readonly origin: 'base' | 'made' | 'reused';

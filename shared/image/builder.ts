@@ -30,6 +30,7 @@ export type BuilderSecret =
   | { readonly id: string; readonly file: string }
   | { readonly id: string; readonly variable: string };
 
+/** The current builder, asked for nothing special. */
 export const noSettings: BuilderSettings = {
   builder: undefined,
   program: undefined,

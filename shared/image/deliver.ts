@@ -9,6 +9,7 @@ export type Delivery =
   | { readonly kind: 'layout'; readonly target: Layout; readonly tags: readonly string[] }
   | { readonly kind: 'registry'; readonly target: ImageTarget; readonly tags: readonly string[] };
 
+/** What it took to bring an image to one place. */
 export interface Delivered {
   readonly target: string;
   readonly kind: Delivery['kind'];

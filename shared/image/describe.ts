@@ -20,6 +20,7 @@ export interface PlanDescription {
   readonly warnings: readonly string[];
 }
 
+/** How one stage is made. */
 export interface StageDescription {
   readonly stage: string;
   readonly line: number;
@@ -27,6 +28,7 @@ export interface StageDescription {
   readonly detail: string;
 }
 
+/** Says how each stage is made and why, what layers come of it, and what the user should know. */
 export function describePlan(plan: ImagePlan): PlanDescription {
   return {
     dockerfile: plan.dockerfile.path,

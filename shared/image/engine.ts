@@ -45,6 +45,7 @@ function member(name: string, size: number, content: () => AsyncIterable<Uint8Ar
   return { entry: { name, type: 'file', mode: 0o644, uid: 0, gid: 0, size, mtime: 0 }, content };
 }
 
+/** Which engine, and when to stop. */
 export interface LoadOptions {
   /** As DOCKER_HOST; default: that of this process, or the engine's socket. */
   readonly host?: string | undefined;

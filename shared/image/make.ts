@@ -7,6 +7,7 @@ import type { Delivery } from './deliver.ts';
 import type { ImagePlan } from './plan.ts';
 import { deliverReused, findReusable } from './reuse.ts';
 
+/** What carrying a plan out needs beside it. */
 export interface MakeOptions {
   /** Folder for this run's files; it may be gone afterwards. */
   readonly temporary: string;

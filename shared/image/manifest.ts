@@ -2,6 +2,7 @@ import type { Digest } from '../content/index.ts';
 import type { Descriptor, ImageConfig, Platform } from '../oci/index.ts';
 import { MediaType } from '../oci/index.ts';
 
+/** Whose media types manifests, configurations and layers have. */
 export type MediaTypes = 'oci' | 'docker';
 
 /** A document that goes into a registry as it is. */

@@ -6,6 +6,7 @@ export type StageMethod =
   | { readonly kind: 'assembled' }
   | { readonly kind: 'builder'; readonly reason: string; readonly lines: Lines };
 
+/** A stage with the way in which it is made. */
 export interface StagePlan {
   readonly stage: ResolvedStage;
   readonly method: StageMethod;

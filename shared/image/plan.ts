@@ -49,21 +49,25 @@ export interface ImagePlan {
   readonly digests: ContentDigests;
 }
 
+/** A reason with its place in the Dockerfile, where it has one. */
 export interface Because {
   readonly reason: string;
   readonly lines: Lines | undefined;
 }
 
+/** What the user should know although the image can be made. */
 export interface PlanWarning {
   readonly message: string;
   readonly lines: Lines | undefined;
 }
 
+/** The ignore file in force. */
 export interface IgnoreFile {
   readonly path: string;
   readonly text: string;
 }
 
+/** The plan of the image for one platform. */
 export interface PlatformPlan {
   readonly platform: Platform;
   readonly graph: StageGraph;

@@ -50,7 +50,7 @@ function make(root: string, name: string, file: ContextFile): void {
   else if ('sparse' in file) {
     write(path, '', 0o644);
     truncateSync(path, file.sparse);
-  } else if ('fifo' in file) execFileSync('mkfifo', ['-m', '644', String(path)]);
+  } else if ('fifo' in file) execFileSync('env', ['mkfifo', '-m', '644', String(path)]);
   else makeArchive(String(path), file.archive, file.tar ?? ['-c']);
   // A builder takes a file of the same name, size and time for the one that another case sent before.
   if (!lstatSync(path).isSymbolicLink()) utimesSync(path, nextTime, nextTime++);
