@@ -4,8 +4,10 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
 const ROOT = import.meta.dirname;
@@ -42,6 +44,31 @@ const lazyUndici: Plugin = {
       pluginData: 'real',
       contents: `export function ProxyAgent(...args) { return new (require('undici').ProxyAgent)(...args); }`,
     }));
+  },
+};
+
+/**
+ * `await import('yaml')` of a CommonJS package gives its names in Node, but in a split bundle of esbuild its default alone. So the
+ * bundle imports it through a module that names them, as Node does.
+ */
+const namedExports: Plugin = {
+  name: 'named-exports',
+  setup: ({ onResolve, onLoad, resolve }) => {
+    onResolve({ filter: /^[^./]/ }, async ({ path, kind, resolveDir, pluginData }) => {
+      if (kind !== 'dynamic-import' || isBuiltin(path) || pluginData === 'real') return undefined;
+      const found = await resolve(path, { kind: 'import-statement', resolveDir, pluginData: 'real' });
+      return { path, namespace: 'named-exports', pluginData: { resolveDir, file: found.path } };
+    });
+    onLoad({ filter: /.*/, namespace: 'named-exports' }, async ({ path, pluginData }) => {
+      const { resolveDir, file } = pluginData as { resolveDir: string; file: string };
+      const names = Object.keys(await import(pathToFileURL(file).href)).filter((name) =>
+        /^[\w$]+$/.test(name),
+      );
+      return {
+        resolveDir,
+        contents: `export { ${names.sort().join(', ')} } from ${JSON.stringify(path)};`,
+      };
+    });
   },
 };
 
@@ -85,7 +112,7 @@ async function bundle(outdir: string): Promise<Metafile> {
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
-    plugins: [lazyUndici, leaveOut],
+    plugins: [lazyUndici, namedExports, leaveOut],
     metafile: true,
     logLevel: 'warning',
   });
