@@ -23,7 +23,7 @@ export function matchGlob(pattern: string, path: string): boolean {
 
 /** Whether a path has characters that COPY takes for a pattern; a backslash hides the one behind it. */
 export function hasWildcards(path: string): boolean {
-  return /^(?:[^*?[\\]|\\.?)*[*?[]/s.test(path);
+  return /^(?:[^*?[\\]|\\.)*[*?[]/s.test(path);
 }
 
 interface Chunk {

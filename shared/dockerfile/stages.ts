@@ -74,7 +74,12 @@ export function outline(
       return planned;
     }),
   );
-  const result: Outline = { dockerfile, stages, names, external: (name) => externalSource(name, find) };
+  const result: Outline = {
+    dockerfile,
+    stages,
+    names,
+    external: (name) => externalSource(name, names, find),
+  };
   for (const stage of stages) {
     const commands = stage.stage.instructions.map((instruction) => toCommand(result, instruction));
     // Read for its faults, but nothing of it is carried out when the stage is replaced.
@@ -146,11 +151,12 @@ function findBase(name: string, names: ReadonlyMap<string, number>, find: FindCo
   const index = names.get(name);
   if (index !== undefined) return { kind: 'stage', index };
   if (name === 'scratch') return { kind: 'scratch' };
-  return find(name) ?? { kind: 'image', reference: imageName(name, names.keys()) };
+  const reference = imageName(name, names.keys());
+  return find(name) ?? { kind: 'image', reference };
 }
 
 /** The canonical name of an image, with the tag `latest` where neither tag nor digest is given. */
-export function imageName(name: string, stageNames: Iterable<string>): string {
+function imageName(name: string, stageNames: Iterable<string>): string {
   try {
     const reference = parseReference(name);
     const tag = reference.digest === undefined ? (reference.tag ?? 'latest') : reference.tag;
@@ -161,9 +167,14 @@ export function imageName(name: string, stageNames: Iterable<string>): string {
   }
 }
 
-function externalSource(name: string, find: FindContext): Source & PlannedBase {
+function externalSource(
+  name: string,
+  names: ReadonlyMap<string, number>,
+  find: FindContext,
+): Source & PlannedBase {
   if (name === 'scratch') return { kind: 'image', reference: 'scratch' };
-  return find(name) ?? { kind: 'image', reference: imageName(name, []) };
+  const reference = imageName(name, names.keys());
+  return find(name) ?? { kind: 'image', reference };
 }
 
 /** The stage that a target names, by its name or its number; the last one where nothing is named. */
