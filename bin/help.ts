@@ -4,6 +4,7 @@ import {
   type Paint,
   pad,
   widthOf,
+  wrap,
 } from '../shared/host/index.ts';
 import { COMMON_FLAGS, secretVariable } from './arguments.ts';
 
@@ -114,15 +115,4 @@ function columns(rows: readonly Row[], { width, paint }: Format): string[] {
     const start = widthOf(row.left) > left ? [head, `${indent}${first}`] : [`${head}  ${first}`];
     return [...start, ...rest.map((line) => indent + line)];
   });
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines = [''];
-  for (const word of text.split(/\s+/)) {
-    const current = lines.at(-1)!;
-    if (current === '') lines[lines.length - 1] = word;
-    else if (widthOf(current) + 1 + widthOf(word) <= width) lines[lines.length - 1] = `${current} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

@@ -40,7 +40,7 @@ export async function createGithubHost(): Promise<ClosableHost> {
       return edge.temporary();
     },
     run: readRun(env),
-    ...createTask(root, view, () => performance.now()),
+    ...createTask(root, { view, clock: () => performance.now(), mask: masks.apply }),
     input: (name) => core.getInput(name) || undefined,
     output: (name, value) => core.setOutput(name, value),
     secret: (value) => {

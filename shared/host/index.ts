@@ -16,4 +16,4 @@ export { type ClosableHost, createGithubHost } from './github.ts';
 export type { Annotation, Host, RunContext, Summary, Task } from './host.ts';
 export { createPaint, type Paint, wantsColor } from './paint.ts';
 export { createTerminalHost, type Screen, type TerminalOptions } from './terminal.ts';
-export { charactersOf, harmless, pad, truncate, widthOf } from './text-width.ts';
+export { harmless, pad, truncate, widthOf, wrap } from './text-width.ts';

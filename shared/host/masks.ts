@@ -25,7 +25,8 @@ export function createMasks(): Masks {
 
 /**
  * The texts that give `secret` away: itself, each line of it, and the encodings in which tools print it: Base64 and Base64url at
- * each of the three offsets that it may have inside a longer text (`user:password`), URL, JSON and XML escapes. Longest first.
+ * each of the three offsets that it may have inside a longer text (`user:password`), URL, JSON, XML and Markdown
+ * escapes. Longest first.
  */
 export function secretForms(secret: string): readonly string[] {
   const forms = new Set<string>();
@@ -37,7 +38,7 @@ export function secretForms(secret: string): readonly string[] {
   for (const line of secret.split(/\r?\n/)) add(line.trim(), SHORTEST_LINE);
   for (const form of [...forms]) {
     for (const encoded of base64Forms(Buffer.from(form))) add(encoded, SHORTEST_ENCODED);
-    for (const encode of [encodeURIComponent, encodeForm, escapeJson, escapeXml])
+    for (const encode of [encodeURIComponent, encodeForm, escapeJson, escapeXml, escapeMarkdown])
       add(encode(form), SHORTEST_LINE);
   }
   return longestFirst(forms);
@@ -71,6 +72,9 @@ const XML: Readonly<Record<string, string>> = {
   "'": '&apos;',
 };
 const escapeXml = (text: string) => text.replace(/[&<>"']/g, (char) => XML[char]!);
+
+const escapeMarkdown = (text: string) =>
+  text.replace(/[&<>]/g, (char) => XML[char]!).replace(/[\\`*_[\]|~$]/g, '\\$&');
 
 const longestFirst = (forms: Iterable<string>) => [...forms].sort((a, b) => b.length - a.length);
 

@@ -1,14 +1,14 @@
 import type { ClosableHost } from './github.ts';
 import { githubStyle } from './github.ts';
 import { readRun } from './github-run.ts';
-import type { Annotation, RunContext } from './host.ts';
+import type { Annotation, RunContext, Summary } from './host.ts';
 import { createLiveView } from './live-view.ts';
 import { createLogView, type LogStyle, plainStyle } from './log-view.ts';
 import { createMasks } from './masks.ts';
 import { createPaint, type Paint, wantsColor } from './paint.ts';
 import { atWorkspace } from './place.ts';
 import { createProcessEdge } from './process-edge.ts';
-import { harmless, pad, truncate } from './text-width.ts';
+import { harmless, pad, truncate, wrap } from './text-width.ts';
 import { createRoot, createTask, type Work, type WorkView } from './work.ts';
 
 /** A stream that text is shown on: `process.stdout`, `process.stderr`, or a test's own. */
@@ -37,31 +37,48 @@ export interface TerminalOptions {
 }
 
 /** Beyond this, lines of text are hard to read. */
-const WIDEST_SUMMARY = 110;
+const WIDEST_TEXT = 110;
 
 interface Terminal {
-  readonly root: Work;
   readonly out: Screen;
   readonly err: Screen;
+  readonly env: NonNullable<TerminalOptions['env']>;
+  readonly detail: NonNullable<TerminalOptions['detail']>;
+  /** Whether there is a tree that is drawn again and again. */
+  readonly live: boolean;
+  readonly width: number;
+  readonly color: boolean;
   readonly paint: Paint;
   readonly clock: () => number;
   readonly mask: (text: string) => string;
 }
 
+function openTerminal(options: TerminalOptions, mask: Terminal['mask']): Terminal {
+  const env = options.env ?? process.env;
+  const err = options.stderr ?? process.stderr;
+  const out = options.json ? err : (options.stdout ?? process.stdout);
+  const detail = options.detail ?? 'normal';
+  const color = wantsColor(out, env);
+  return {
+    out,
+    err,
+    env,
+    detail,
+    live: detail === 'normal' && isDrawable(out, env),
+    width: Math.min(out.columns || 100, WIDEST_TEXT),
+    color,
+    paint: createPaint(color),
+    clock: options.clock ?? (() => performance.now()),
+    mask,
+  };
+}
+
 /** The host of a command in a terminal: a live tree where there is one to draw on, else lines. Outputs are shown by `close`. */
 export async function createTerminalHost(options: TerminalOptions): Promise<ClosableHost> {
-  const env = options.env ?? process.env;
-  const clock = options.clock ?? (() => performance.now());
-  const stdout = options.stdout ?? process.stdout;
-  const err = options.stderr ?? process.stderr;
-  const out = options.json ? err : stdout;
   const masks = createMasks();
-  const color = wantsColor(out, env);
-  const paint = createPaint(color);
-  const format = { width: Math.min(out.columns || 100, WIDEST_SUMMARY), color };
-  const terminal: Terminal = { root: createRoot(clock()), out, err, paint, clock, mask: masks.apply };
-  const live = isDrawable(out, env) && options.detail !== 'verbose';
-  const view = await createView(terminal, options.detail, live, env.GITHUB_ACTIONS === 'true');
+  const terminal = openTerminal(options, masks.apply);
+  const root = createRoot(terminal.clock());
+  const view = await createView(root, terminal);
   const edge = createProcessEdge(
     undefined,
     () => view.print('Stopping. Press Ctrl-C once more to stop at once.'),
@@ -71,7 +88,6 @@ export async function createTerminalHost(options: TerminalOptions): Promise<Clos
   const outputs = new Map<string, string>();
   const summaries: string[] = [];
   const workspace = options.workspace ?? process.cwd();
-  const quiet = options.detail === 'quiet';
   return {
     kind: 'terminal',
     signal: edge.signal,
@@ -79,45 +95,69 @@ export async function createTerminalHost(options: TerminalOptions): Promise<Clos
     get temporary() {
       return edge.temporary();
     },
-    run: contextOf(env),
-    ...createTask(terminal.root, view, clock),
+    run: contextOf(terminal.env),
+    ...createTask(root, { view, clock: terminal.clock, mask: masks.apply }),
     input: (name) => options.inputs.get(name),
     output: (name, value) => void outputs.set(name, value),
     secret: (value) => void masks.add(value),
-    annotate: (annotation) => {
-      if (quiet && annotation.level === 'notice') return;
-      const text = masks.apply(annotationText(atWorkspace(annotation, workspace), paint));
-      // On a drawn tree everything goes through the one who draws; else what is wrong goes where a shell looks for it.
-      if (live || annotation.level === 'notice') view.print(text);
-      else err.write(`${text}\n`);
-    },
-    summarize: async ({ text, render }) => void summaries.push(masks.apply(render?.(format) ?? text)),
+    annotate: (annotation) => printAnnotation(atWorkspace(annotation, workspace), terminal, view),
+    summarize: async (summary) => void summaries.push(summaryText(summary, terminal)),
     saveState: (name, value) => void state.set(name, value),
     state: (name) => state.get(name),
     close: (ending = 'done') => {
       view.end();
       edge.close();
-      if (!quiet) for (const text of summaries) out.write(`\n${text.trimEnd()}\n`);
-      if (options.json)
-        stdout.write(`${masks.apply(JSON.stringify(Object.fromEntries(outputs), null, 2))}\n`);
-      else if (!quiet && ending === 'done')
-        out.write(masks.apply(outputLines(outputs, out.columns ?? 100, paint)));
+      if (terminal.detail !== 'quiet')
+        printResults(summaries, ending === 'done' ? outputs : new Map(), terminal);
+      if (options.json) printJson(outputs, options.stdout ?? process.stdout, masks.apply);
     },
   };
+}
+
+function printResults(
+  summaries: readonly string[],
+  outputs: ReadonlyMap<string, string>,
+  { out, paint, mask }: Terminal,
+): void {
+  for (const text of summaries) out.write(mask(`\n${text.trimEnd()}\n`));
+  out.write(outputLines(mapValues(outputs, mask), out.columns || 100, paint));
+}
+
+/** A line end in the middle of a secret would hide it from the masks: what holds one is shown without line breaks of ours. */
+function summaryText({ text, render }: Summary, { width, color, mask }: Terminal): string {
+  if (render === undefined) return text;
+  const unbroken = render({ width: Number.MAX_SAFE_INTEGER, color });
+  return mask(unbroken) === unbroken ? render({ width, color }) : unbroken;
+}
+
+function printJson(outputs: ReadonlyMap<string, string>, stdout: Screen, mask: Terminal['mask']): void {
+  stdout.write(mask(`${JSON.stringify(Object.fromEntries(outputs), null, 2)}\n`));
+}
+
+function printAnnotation(annotation: Annotation, terminal: Terminal, view: WorkView): void {
+  const { live, err, detail, width, paint, mask } = terminal;
+  if (detail === 'quiet' && annotation.level === 'notice') return;
+  const text = mask(annotationText(annotation, paint));
+  // On a drawn tree everything goes through the one who draws; else what is wrong goes where a shell looks for it.
+  if (live)
+    view.print(
+      text
+        .split('\n')
+        .map((line) => wrap(line, width - 1).join('\n'))
+        .join('\n'),
+    );
+  else if (annotation.level === 'notice') view.print(text);
+  else err.write(`${text}\n`);
 }
 
 /** A command in a workflow's `run:` step is trusted as that workflow is; in a terminal it is its user's own. */
 const contextOf = (env: NonNullable<TerminalOptions['env']>): RunContext =>
   env.GITHUB_ACTIONS === 'true' ? readRun(env) : { trusted: true };
 
-async function createView(
-  { root, out, err, paint, clock, mask }: Terminal,
-  detail: TerminalOptions['detail'],
-  live: boolean,
-  onRunner: boolean,
-): Promise<WorkView> {
-  if (detail === 'quiet') return createQuietView((line) => err.write(`${mask(line)}\n`));
-  if (live) {
+async function createView(root: Work, terminal: Terminal): Promise<WorkView> {
+  const { out, err, env, paint, clock, mask } = terminal;
+  if (terminal.detail === 'quiet') return createQuietView((line) => err.write(`${mask(line)}\n`));
+  if (terminal.live) {
     // Loaded only where it is used: a log, and an action on a runner, never draw a tree.
     const { createLogUpdate } = await import('log-update');
     const update = createLogUpdate(out);
@@ -125,9 +165,9 @@ async function createView(
       persist: (text: string) => update.persist(mask(text)),
       done: () => update.done(),
     });
-    return createLiveView(root, { region, width: () => out.columns ?? 80, paint, clock });
+    return createLiveView(root, { region, width: () => out.columns || 80, paint, clock });
   }
-  const style = onRunner ? githubStyle() : painted(plainStyle(true), paint);
+  const style = env.GITHUB_ACTIONS === 'true' ? githubStyle() : painted(plainStyle(true), paint);
   return createLogView(root, { write: (line) => out.write(`${mask(line)}\n`), style });
 }
 
@@ -182,6 +222,9 @@ function outputLines(outputs: ReadonlyMap<string, string>, columns: number, pain
   const rest = `  ${paint('dim', `as JSON, with --json: ${json.map(([key]) => key).join(', ')}`)}\n`;
   return `\n${paint('bold', 'Outputs')}\n${lines.join('')}${json.length === 0 ? '' : rest}`;
 }
+
+const mapValues = <K, V>(map: ReadonlyMap<K, V>, change: (value: V) => V): ReadonlyMap<K, V> =>
+  new Map([...map].map(([key, value]) => [key, change(value)]));
 
 function partition<T>(values: readonly T[], belongs: (value: T) => boolean): [T[], T[]] {
   return [values.filter(belongs), values.filter((value) => !belongs(value))];

@@ -7,8 +7,8 @@ const NARROW =
 
 let segmenter: Intl.Segmenter | undefined;
 
-/** The characters of a text as people see them. The segmenter loads 20 ms of tables, so it is made when it is first needed. */
-export const charactersOf = (text: string) => {
+// Made when the first unusual text comes: it loads 20 ms of tables, which most runs never need.
+const charactersOf = (text: string) => {
   segmenter ??= new Intl.Segmenter();
   return segmenter.segment(text);
 };
@@ -46,6 +46,31 @@ export function truncate(text: string, width: number): string {
 export function pad(text: string, width: number, side: 'start' | 'end' = 'start'): string {
   const space = ' '.repeat(Math.max(0, width - widthOf(text)));
   return side === 'start' ? text + space : space + text;
+}
+
+/** Breaks a line to `width` columns at its spaces, and inside a word only where the word alone is too long. */
+export function wrap(line: string, width: number): string[] {
+  const lines: string[] = [];
+  let current = '';
+  for (const word of line.split(' ').flatMap((one) => chop(one, width))) {
+    if (current === '') current = word;
+    else if (widthOf(current) + 1 + widthOf(word) <= width) current += ` ${word}`;
+    else {
+      lines.push(current);
+      current = word;
+    }
+  }
+  return [...lines, current];
+}
+
+function chop(word: string, width: number): string[] {
+  if (widthOf(word) <= width || width < 1) return [word];
+  const pieces: string[] = [''];
+  for (const { segment } of charactersOf(word)) {
+    if (widthOf(pieces.at(-1)! + segment) > width) pieces.push('');
+    pieces[pieces.length - 1] += segment;
+  }
+  return pieces;
 }
 
 /** A text of unknown origin that cannot move the cursor, ring, or change the terminal: no escape sequences, no control characters. */

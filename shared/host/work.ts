@@ -33,15 +33,23 @@ export const createRoot = (now: number): Work => ({
   note: '',
 });
 
+interface Surroundings {
+  readonly view: WorkView;
+  readonly clock: () => number;
+  /** Applied before anything is cut or wrapped: half a secret would not be known for one any more. */
+  readonly mask: (text: string) => string;
+}
+
 /** The Task of a piece of work: what is said on it goes into `work` and the view is told. */
-export function createTask(work: Work, view: WorkView, clock: () => number): Task {
+export function createTask(work: Work, around: Surroundings): Task {
+  const { view, clock, mask } = around;
   return {
     task: async (title, run) => {
-      const child: Work = { ...createRoot(clock()), title: oneLine(title), depth: work.depth + 1 };
+      const child: Work = { ...createRoot(clock()), title: mask(oneLine(title)), depth: work.depth + 1 };
       work.items.push(child);
       view.opened(child);
       try {
-        const result = await run(createTask(child, view, clock));
+        const result = await run(createTask(child, around));
         child.state = 'done';
         return result;
       } catch (error) {
@@ -54,11 +62,11 @@ export function createTask(work: Work, view: WorkView, clock: () => number): Tas
     },
     log: (line) => {
       // The runner ends a line at a bare carriage return too: a progress bar is many lines, and none may hide behind another.
-      work.items.push(...line.replace(/\r?\n$/, '').split(/\r\n|\n|\r/));
+      work.items.push(...mask(line.replace(/\r?\n$/, '')).split(/\r\n|\n|\r/));
       view.changed(work);
     },
     note: (text) => {
-      work.note = oneLine(text);
+      work.note = mask(oneLine(text));
       view.changed(work);
     },
   };

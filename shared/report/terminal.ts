@@ -1,4 +1,4 @@
-import { charactersOf, createPaint, harmless, type Paint, pad, truncate, widthOf } from '../host/index.ts';
+import { createPaint, harmless, type Paint, pad, truncate, widthOf, wrap } from '../host/index.ts';
 import { type Block, type Column, type Inline, spansOf } from './block.ts';
 
 /** The terminal that a text is made for. */
@@ -111,29 +111,4 @@ function align(text: string, width: number, side: Column['align']): string {
   if (side === 'center')
     return pad(pad(text, widthOf(text) + Math.floor((width - widthOf(text)) / 2), 'end'), width);
   return pad(text, width);
-}
-
-/** Breaks a line at spaces, and inside a word only where the word alone is too long. */
-function wrap(line: string, width: number): string[] {
-  const lines: string[] = [];
-  let current = '';
-  for (const word of line.split(' ').flatMap((one) => chop(one, width))) {
-    if (current === '') current = word;
-    else if (widthOf(current) + 1 + widthOf(word) <= width) current += ` ${word}`;
-    else {
-      lines.push(current);
-      current = word;
-    }
-  }
-  return [...lines, current];
-}
-
-function chop(word: string, width: number): string[] {
-  if (widthOf(word) <= width || width < 1) return [word];
-  const pieces: string[] = [''];
-  for (const { segment } of charactersOf(word)) {
-    if (widthOf(pieces.at(-1)! + segment) > width) pieces.push('');
-    pieces[pieces.length - 1] += segment;
-  }
-  return pieces;
 }

@@ -10,7 +10,7 @@ function createLog(details = true) {
   const lines: string[] = [];
   const root = createRoot(0);
   const view = createLogView(root, { write: (line) => lines.push(line), style: plainStyle(details) });
-  const host = createTask(root, view, () => Date.now());
+  const host = createTask(root, { view, clock: () => Date.now(), mask: (text) => text });
   return { lines, view, host };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createMasks, secretForms } from '../../../shared/host/masks.ts';
+import { paragraph, toMarkdown } from '../../../shared/report/index.ts';
 
 describe('masks', () => {
   const masked = (secret: string, text: string) => {
@@ -34,6 +35,11 @@ describe('masks', () => {
       '&lt;p&amp;ss&gt;\u00ff\u00fe &quot;word&quot; (1)',
     ])
       expect(masked(secret, `before ${form} after`)).toBe('before *** after');
+  });
+
+  it('hides a secret that a summary shows as text', () => {
+    const secret = 'p*ss_w|rd<[x]>';
+    expect(masked(secret, toMarkdown([paragraph(`the ${secret}!`)]))).toBe('the ***!\n');
   });
 
   it('hides each line of a key, but not the brackets that it is wrapped in', () => {

@@ -44,6 +44,25 @@ describe('a log', () => {
     expect(out).toContain('kept x\n');
   });
 
+  it('cuts and wraps nothing in the middle of a secret', async () => {
+    const token = 'correct-horse-battery-staple';
+    const screen = new FakeTerminal(60);
+    const filler = 'x'.repeat(40);
+    const module: ActionModule<typeof definition> = {
+      main: async (host) => {
+        const title = `${filler} ${token}`;
+        await host.task(title, async (task) => task.note(`${filler} ${token}`));
+        host.output('said', `${filler} ${token}`);
+        host.annotate({ level: 'notice', message: `${filler} ${token}` });
+        const render = ({ width }: { width: number }) =>
+          width < 80 ? `${token.slice(0, 9)}\n${token.slice(9)}` : token;
+        await host.summarize({ markdown: '', text: '', render });
+      },
+    };
+    await run({ inputs: { token }, module, env: { NO_COLOR: '1' } }, screen as unknown as FakePipe);
+    expect(screen.raw).not.toMatch(/corr|horse|staple/);
+  });
+
   it('names outputs that are JSON, and shows none of a run that failed', async () => {
     const said = (fails: boolean) =>
       only(async (host) => {
