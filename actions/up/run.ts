@@ -86,10 +86,11 @@ function tellDifferences(
       for (const program of programs) {
         const planned = plannedFor(service, program, platform, plans);
         const plan = plans.find((one) => one.programs.includes(planned))!;
-        for (const difference of differences(program, stage.base, factsOf(plan), parsePlatform(platform)))
+        const found = differences(program, stage.base, factsOf(plan), parsePlatform(platform));
+        if (found.length > 0)
           tellOnce(
             program.lines.start,
-            `The go build of stage ${stage.name} ${difference}; set it under build: in slipway.yml to have it.`,
+            `Stage ${stage.name} is compiled by go-build, whose settings win: ${found.join(', ')}. Set them under build: in slipway.yml to change that.`,
           );
       }
     }
@@ -97,7 +98,7 @@ function tellDifferences(
   for (const { name, because, lines } of reading.kept)
     tellOnce(
       lines.start,
-      `Stage ${name} needs a builder: ${because}. Hand it in with image.stages to do without.`,
+      `Stage ${name} needs a builder: ${because}. Hand its files in with image.stages in slipway.yml to do without.`,
     );
 }
 
@@ -107,7 +108,8 @@ async function showPlan(
   reading: StagesReading,
   plans: readonly GoPlan[],
 ): Promise<void> {
-  const ready = plans.every((plan) => plan.programs.every(({ decision }) => decision.kind === 'reuse'));
+  const unchanged = plans.every((plan) => plan.programs.every(({ decision }) => decision.kind === 'reuse'));
+  const ready = unchanged || reading.lifted.length === 0;
   if (ready) layOutStages(service, reading, plans);
   const image =
     ready && service.image.kind === 'image'

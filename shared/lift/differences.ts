@@ -16,8 +16,8 @@ export function factsOf(plan: GoPlan): GoBuildFacts {
 }
 
 /**
- * Everything in which the Dockerfile's own command would give another program than this build does, each as the rest of a sentence
- * that starts with the Dockerfile's line. Empty: the two say the same.
+ * Everything in which the Dockerfile's own command would give another program than this build does, such as
+ * `-trimpath is on (Dockerfile: off)`. Empty: the two say the same.
  */
 export function differences(
   program: GoProgram,
@@ -47,7 +47,7 @@ export function differences(
     pairs.push(['-buildvcs', onOff(switched('buildvcs')), flags.buildvcs]);
   const found = pairs
     .filter(([, theirs, ours]) => theirs !== ours)
-    .map(([name, theirs, ours]) => `has ${name} ${show(theirs)}, go-build ${show(ours)}`);
+    .map(([name, theirs, ours]) => `${name} is ${show(ours)} (Dockerfile: ${show(theirs)})`);
   return [...found, ...version(base, facts.goVersion)];
 }
 
@@ -75,7 +75,7 @@ function environment(
 function version(base: string, goVersion: string): string[] {
   const tagged = /(?:^|\/)golang:(\d+(?:\.\d+){0,2}(?:rc\d+|beta\d+)?)/.exec(base)?.[1];
   if (tagged === undefined || `${goVersion.replace(/^go/, '')}.`.startsWith(`${tagged}.`)) return [];
-  return [`is built on golang:${tagged}, go-build uses ${goVersion}`];
+  return [`Go is ${goVersion.replace(/^go/, '')} (Dockerfile: ${tagged})`];
 }
 
 const onOff = (on: boolean) => (on ? 'on' : 'off');

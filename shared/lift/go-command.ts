@@ -51,12 +51,20 @@ export function readGoBuild(command: SimpleCommand): GoCommand | undefined {
     Object.entries(command.assignments).filter(([name]) => /^(GO|CGO_)/.test(name)),
   );
   return {
-    packages: packages.length === 0 ? ['.'] : packages,
+    packages: packages.length === 0 ? ['.'] : packages.map(packageOf),
     output: text(output),
     chdir: text(chdir),
     flags: effective,
     env,
   };
+}
+
+/** `cmd/app/*` and `cmd/app/*.go` list the files of a package: the package is meant. */
+function packageOf(name: string): string {
+  const folder = /^(.*\/)?\*(\.go)?$/.exec(name);
+  if (folder === null) return name;
+  const path = (folder[1] ?? '').replace(/\/$/, '');
+  return path.startsWith('.') || path.startsWith('/') ? path : `./${path}`;
 }
 
 function text(value: string | true | undefined): string | undefined {

@@ -108,6 +108,11 @@ function readRuns(steps: ResolvedStage['steps'], copies: readonly CopyStep[], co
     const visible = [...copies, ...bindMounts(step)];
     let directory = step.workdir;
     for (const command of commandsOf(step)) {
+      const pattern = command.patterns.find(
+        (word) => command.words[0] !== 'rm' && !/(^|\/)\*(\.go)?$/.test(word),
+      );
+      if (pattern !== undefined)
+        throw new Beyond(`its RUN has the file name pattern "${pattern}"`, step.lines);
       const build = readGoBuild(command);
       if (build !== undefined) programs.push(...programsOf(build, directory, step, visible, context));
       else if (command.words[0] === 'cd') directory = posix.resolve(directory, command.words[1] ?? '/root');
@@ -120,7 +125,7 @@ function readRuns(steps: ResolvedStage['steps'], copies: readonly CopyStep[], co
 
 function commandsOf(step: RunStep): readonly SimpleCommand[] {
   if (!step.shell && typeof step.command !== 'string')
-    return [{ assignments: step.env, words: step.command }];
+    return [{ assignments: step.env, words: step.command, patterns: [] }];
   const script = step.heredocs.length > 0 ? step.heredocs[0]!.content : (step.command as string);
   if (step.heredocs.length > 1) throw new Beyond('it runs several heredocs', step.lines);
   if (
@@ -163,7 +168,7 @@ function harmless(command: SimpleCommand, step: RunStep): string {
     name === 'rm' &&
     command.words
       .slice(1)
-      .every((path) => /^(-\w+|\/var\/lib\/apt\/lists\/?|\/var\/cache\/apk\/?)$/.test(path))
+      .every((path) => /^(-\w+|\/var\/lib\/apt\/lists\/?\*?|\/var\/cache\/apk\/?\*?)$/.test(path))
   )
     return line;
   throw new Beyond(`it runs "${line.length > 60 ? `${line.slice(0, 57)}...` : line}"`, step.lines);

@@ -2,6 +2,8 @@
 export interface SimpleCommand {
   readonly assignments: Readonly<Record<string, string>>;
   readonly words: readonly string[];
+  /** Those of the words that the shell would replace by the names of files that they match. */
+  readonly patterns: readonly string[];
 }
 
 /** Either the commands that run one after the other, or the construct that makes the line more than that. */
@@ -16,11 +18,13 @@ interface Word {
   text: string;
   /** Whether any part was quoted: a quoted empty word is a word, an unquoted one is none. */
   quoted: boolean;
+  /** Whether it has an unquoted `*`, `?` or `[`. */
+  pattern: boolean;
 }
 
 /**
  * Reads a POSIX shell line as far as it is a sequence of simple commands joined by `&&`, `;` or line ends. Anything whose meaning
- * depends on running it (pipes, redirections, substitutions, conditionals, globs) is named, not guessed.
+ * depends on running it (pipes, redirections, substitutions, conditionals) is named, not guessed.
  */
 export function readShell(line: string, env: Readonly<Record<string, string>>): ShellReading {
   try {
@@ -71,7 +75,7 @@ class Reader {
 
   private simpleCommand(): SimpleCommand | undefined {
     const assignments: Record<string, string> = {};
-    const words: string[] = [];
+    const words: Word[] = [];
     for (;;) {
       this.blanks();
       const next = this.line[this.at];
@@ -82,7 +86,10 @@ class Reader {
       const assignment = words.length === 0 ? /^([A-Za-z_]\w*)=/.exec(raw) : null;
       if (assignment !== null) {
         // An assignment is not split into words, so its parts go together again.
-        assignments[assignment[1]!] = parts.join(' ').slice(assignment[0].length);
+        assignments[assignment[1]!] = parts
+          .map((part) => part.text)
+          .join(' ')
+          .slice(assignment[0].length);
       } else {
         if (words.length === 0 && RESERVED.has(raw)) throw new Beyond(`the shell construct "${raw}"`);
         words.push(...parts);
@@ -92,19 +99,18 @@ class Reader {
       Object.assign(this.env, assignments);
       return undefined;
     }
-    if (words[0] === 'export') {
-      for (const word of words.slice(1)) {
-        const equals = word.indexOf('=');
-        if (equals > 0) this.env[word.slice(0, equals)] = word.slice(equals + 1);
+    if (words[0]!.text === 'export') {
+      for (const { text } of words.slice(1)) {
+        const equals = text.indexOf('=');
+        if (equals > 0) this.env[text.slice(0, equals)] = text.slice(equals + 1);
       }
       return undefined;
     }
-    return { assignments: { ...this.exported(), ...assignments }, words };
-  }
-
-  /** Variables set earlier on the line; those of the image are there anyway. */
-  private exported(): Record<string, string> {
-    return { ...this.env };
+    return {
+      assignments: { ...this.env, ...assignments },
+      words: words.map((word) => word.text),
+      patterns: words.filter((word) => word.pattern).map((word) => word.text),
+    };
   }
 
   private separator(): void {
@@ -124,8 +130,8 @@ class Reader {
   }
 
   /** One word as written; it becomes several (or none) where an unquoted variable is split. */
-  private word(): string[] {
-    const words: Word[] = [{ text: '', quoted: false }];
+  private word(): Word[] {
+    const words: Word[] = [{ text: '', quoted: false, pattern: false }];
     const append = (text: string) => {
       words.at(-1)!.text += text;
     };
@@ -142,17 +148,18 @@ class Reader {
         throw new Beyond(this.line[this.at] === '|' ? 'an alternative "||"' : 'a pipe "|"');
       else if (character === '<' || character === '>') throw new Beyond(`a redirection "${character}"`);
       else if (character === '(' || character === ')') throw new Beyond('a subshell');
-      else if (character === '*' || character === '?' || character === '[')
-        throw new Beyond(`a file name pattern "${character}"`);
-      else append(character);
+      else {
+        if (/[*?[]/.test(character)) words.at(-1)!.pattern = true;
+        append(character);
+      }
     }
-    return words.filter((word) => word.text !== '' || word.quoted).map((word) => word.text);
+    return words.filter((word) => word.text !== '' || word.quoted);
   }
 
   private split(words: Word[], value: string): void {
     const [first = '', ...rest] = value.split(/[ \t\n]+/);
     words.at(-1)!.text += first;
-    for (const text of rest) words.push({ text, quoted: false });
+    for (const text of rest) words.push({ text, quoted: false, pattern: false });
   }
 
   private singleQuoted(word: Word): void {

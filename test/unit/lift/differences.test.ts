@@ -51,28 +51,32 @@ describe('differences between a Dockerfile’s go build and go-build', () => {
   it.each<[string, string[]]>([
     [
       'go build .',
-      ['has -trimpath off, go-build on', 'has -ldflags none, go-build "-s -w"', 'has cgo on, go-build off'],
+      [
+        '-trimpath is on (Dockerfile: off)',
+        '-ldflags is "-s -w" (Dockerfile: none)',
+        'cgo is off (Dockerfile: on)',
+      ],
     ],
     [
       'CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.v=1" .',
-      ['has -ldflags "-X main.v=1 -s -w", go-build "-s -w"'],
+      ['-ldflags is "-s -w" (Dockerfile: "-X main.v=1 -s -w")'],
     ],
     [
       'CGO_ENABLED=0 GOARCH=arm64 go build -trimpath -ldflags "-s -w" .',
-      ['has GOARCH "arm64", go-build "amd64"'],
+      ['GOARCH is "amd64" (Dockerfile: "arm64")'],
     ],
     [
       'CGO_ENABLED=0 GOEXPERIMENT=jsonv2 go build -trimpath -ldflags "-s -w" .',
-      ['has GOEXPERIMENT "jsonv2", go-build none'],
+      ['GOEXPERIMENT is none (Dockerfile: "jsonv2")'],
     ],
     [
       'CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -tags b,a -mod vendor -buildmode=pie -race -buildvcs=true .',
       [
-        'has -tags "a,b", go-build none',
-        'has -mod "vendor", go-build none',
-        'has -buildmode "pie", go-build none',
-        'has -race on, go-build off',
-        'has -buildvcs on, go-build off',
+        '-tags is none (Dockerfile: "a,b")',
+        '-mod is none (Dockerfile: "vendor")',
+        '-buildmode is none (Dockerfile: "pie")',
+        '-race is off (Dockerfile: on)',
+        '-buildvcs is off (Dockerfile: on)',
       ],
     ],
   ])('%s', (line, expected) => {
@@ -96,8 +100,8 @@ describe('differences between a Dockerfile’s go build and go-build', () => {
     ['docker.io/library/golang:1', []],
     ['golang:latest', []],
     ['registry.example/go-builder:7', []],
-    ['golang:1.25-bookworm', ['is built on golang:1.25, go-build uses go1.26.8']],
-    ['golang:1.2', ['is built on golang:1.2, go-build uses go1.26.8']],
+    ['golang:1.25-bookworm', ['Go is 1.26.8 (Dockerfile: 1.25)']],
+    ['golang:1.2', ['Go is 1.26.8 (Dockerfile: 1.2)']],
   ])('the Go of %s', (base, expected) => {
     expect(compare('CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" .', base)).toEqual(expected);
   });

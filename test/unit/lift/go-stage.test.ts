@@ -81,6 +81,11 @@ describe('readGoStage finds programs, their packages and where they lie', () => 
       ['. example.com/shop/storefront/cmd/worker -> /out/app'],
     ],
     [
+      'a package given by its files',
+      stage('COPY . .', 'RUN go build -o /out/app cmd/worker/*.go'),
+      ['. ./cmd/worker -> /out/app'],
+    ],
+    [
       'an output folder',
       stage('COPY . .', 'RUN go build -o /out/ ./cmd/storefront').replace('/out/app', '/out/storefront'),
       ['. ./cmd/storefront -> /out/storefront'],
@@ -217,6 +222,11 @@ describe('readGoStage names the first line that is more than a Go build', () => 
       'beyond: it runs "go generate ./..." (line 4)',
     ],
     ['make', stage('COPY . .', 'RUN make build'), 'beyond: it runs "make build" (line 4)'],
+    [
+      'a file name pattern',
+      stage('COPY . .', 'RUN rm -rf /var/cache/apk/* && chmod +x scripts/*.sh'),
+      'beyond: its RUN has the file name pattern "scripts/*.sh" (line 4)',
+    ],
     [
       'a pipe',
       stage('COPY . .', 'RUN go build -o /out/app ./cmd/worker | tee log'),
