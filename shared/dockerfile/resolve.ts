@@ -59,7 +59,7 @@ export async function resolveGraph(dockerfile: Dockerfile, options: ResolveOptio
     target,
     stages,
     sourceDateEpoch: epoch.seconds,
-    warnings: unusedArgs(resolution),
+    warnings: [...unusedArgs(resolution), ...mistakenImages(resolution)],
     unmodelled: [...epoch.unmodelled, ...unmodelled(dockerfile, stages)],
   };
 }
@@ -356,4 +356,22 @@ function unusedArgs({ options, outline, globals }: Resolution): Warning[] {
       message: `The build argument ${name} is given, but no ARG of ${dockerfile.path} declares it.${didYouMean(name, declared)}`,
       lines: undefined,
     }));
+}
+
+/** A source that is nearly the name of a stage is an image to BuildKit, and a riddle to who reads that it cannot be pulled. */
+function mistakenImages({ outline }: Resolution): Warning[] {
+  return outline.stages.flatMap(({ commands }) =>
+    commands.flatMap(({ statement, sources, instruction }) => {
+      const from = statement.kind === 'copy' ? (statement.from ?? '') : '';
+      const hint =
+        sources[0]?.kind === 'image' && /^[a-z-]+$/.test(from) ? didYouMean(from, outline.names.keys()) : '';
+      if (hint === '') return [];
+      return [
+        {
+          message: `COPY --from=${from} names no stage, so it means the image ${from}.${hint}`,
+          lines: instruction.lines,
+        },
+      ];
+    }),
+  );
 }

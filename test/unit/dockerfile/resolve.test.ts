@@ -87,6 +87,18 @@ describe('resolveGraph', () => {
     ]);
   });
 
+  it('warns of a source that is nearly the name of a stage', async () => {
+    const graph = await resolve(
+      'FROM scratch AS build\nFROM scratch\nCOPY --from=biuld a b\nCOPY --from=busybox a b\n',
+    );
+    expect(graph.warnings).toEqual([
+      {
+        message: 'COPY --from=biuld names no stage, so it means the image biuld. Did you mean "build"?',
+        lines: { start: 3, end: 3 },
+      },
+    ]);
+  });
+
   it('writes the configuration and history that BuildKit writes', async () => {
     const graph = await resolve(
       'FROM scratch\nARG V=1\nENV A=$V\nWORKDIR /w\nCOPY --chown=1:2 a b/ \nUSER 3\nEXPOSE 80\nCMD ["x y"]\n',
