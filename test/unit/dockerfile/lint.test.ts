@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import {
   createIgnore,
@@ -353,5 +354,16 @@ ENTRYPOINT ["/app"]
     expect(rulesOf(text, { levels: { 'unpinned-base': 'off' }, environments })).toEqual([
       'undefined-variable 3',
     ]);
+  });
+});
+
+describe('docs/dockerfile-lint.md', () => {
+  it('lists every rule as it is', async () => {
+    const page = await readFile(new URL('../../../docs/dockerfile-lint.md', import.meta.url), 'utf8');
+    const rows = lintRules.map(({ name, level, summary, buildkit, hadolint }) => {
+      const others = [...(buildkit === undefined ? [] : [buildkit]), ...hadolint].join(', ');
+      return `| \`${name}\` | ${level} | ${summary} | ${others} |`;
+    });
+    expect(page).toContain(`| --- | --- | --- | --- |\n${rows.join('\n')}\n\n`);
   });
 });
