@@ -13,7 +13,7 @@ const zstdFrame = promisify<zlib.InputType, zlib.ZstdOptions, Buffer>(zlib.zstdC
  * cores idle on small layers.
  */
 const GZIP_BLOCK = 2 ** 20;
-const ZSTD_FRAME = 4 * 2 ** 20;
+const ZSTD_FRAME = 2 * 2 ** 20;
 /** How far deflate looks back, and so how much of the block before serves as dictionary. */
 const DEFLATE_WINDOW = 32 * 1024;
 
@@ -38,11 +38,12 @@ async function* gzip(content: AsyncIterable<Uint8Array>, level: number): AsyncGe
   let crc = 0;
   let size = 0;
   let dictionary: Buffer | undefined;
-  const job = (block: Buffer, last: boolean): Promise<Buffer> => {
+  yield GZIP_HEADER;
+  yield* inParallel(content, GZIP_BLOCK, (block, last) => {
     crc = zlib.crc32(block, crc);
     size += block.length;
     const before = dictionary;
-    dictionary = block.subarray(-DEFLATE_WINDOW);
+    dictionary = Buffer.from(block.subarray(-DEFLATE_WINDOW));
     return deflateRaw(block, {
       level,
       // What a block may grow to when it cannot be compressed, so that the output is one piece and not sixty.
@@ -50,9 +51,7 @@ async function* gzip(content: AsyncIterable<Uint8Array>, level: number): AsyncGe
       finishFlush: last ? zlib.constants.Z_FINISH : zlib.constants.Z_SYNC_FLUSH,
       ...(before !== undefined && { dictionary: before }),
     });
-  };
-  yield GZIP_HEADER;
-  yield* inParallel(blocksOf(content, GZIP_BLOCK), job);
+  });
   const trailer = Buffer.alloc(8);
   trailer.writeUInt32LE(crc, 0);
   trailer.writeUInt32LE(size % 2 ** 32, 4);
@@ -61,54 +60,55 @@ async function* gzip(content: AsyncIterable<Uint8Array>, level: number): AsyncGe
 
 function zstd(content: AsyncIterable<Uint8Array>, level: number): AsyncGenerator<Buffer> {
   // Not ZSTD_c_nbWorkers: with it, zlib.zstdCompress of Node 24 ends with no output at all.
-  return inParallel(blocksOf(content, ZSTD_FRAME), (frame) =>
+  return inParallel(content, ZSTD_FRAME, (frame) =>
     zstdFrame(frame, {
-      chunkSize: frame.length + (frame.length >> 8) + 1024,
-      params: { [zlib.constants.ZSTD_c_compressionLevel]: level, [zlib.constants.ZSTD_c_contentSizeFlag]: 1 },
+      chunkSize: ZSTD_FRAME >> 2,
+      params: {
+        [zlib.constants.ZSTD_c_compressionLevel]: level,
+        [zlib.constants.ZSTD_c_contentSizeFlag]: 1,
+      },
       pledgedSrcSize: frame.length,
     }),
   );
 }
 
-/** Blocks of exactly `size` bytes and a last one of up to that, which may be empty. */
-async function* blocksOf(
+/**
+ * Cuts the content into blocks of exactly `size` bytes and a last one of up to that, which may be empty, runs one job a core on
+ * libuv's threads, and gives their results in order. The blocks' memory is used again and again: a job must not keep it.
+ */
+async function* inParallel(
   content: AsyncIterable<Uint8Array>,
   size: number,
-): AsyncGenerator<{ block: Buffer; last: boolean }> {
-  let block = Buffer.allocUnsafe(size);
+  job: (block: Buffer, last: boolean) => Promise<Buffer>,
+): AsyncGenerator<Buffer> {
+  const limit = availableParallelism() + 1;
+  const free: Buffer[] = [];
+  const running: Promise<Buffer>[] = [];
+  const start = (memory: Buffer, filled: number, last: boolean) => {
+    const result = job(memory.subarray(0, filled), last);
+    result.then(
+      () => free.push(memory),
+      () => {}, // told to whoever awaits the result
+    );
+    running.push(result);
+  };
+  let memory: Buffer = Buffer.allocUnsafe(size);
   let filled = 0;
   for await (const chunk of content)
     for (let at = 0; at < chunk.length; ) {
       if (filled === size) {
-        yield { block, last: false };
-        block = Buffer.allocUnsafe(size);
+        start(memory, filled, false);
+        if (running.length >= limit) yield await running.shift()!;
+        memory = free.pop() ?? Buffer.allocUnsafe(size);
         filled = 0;
       }
       const part = chunk.subarray(at, at + size - filled);
-      block.set(part, filled);
+      memory.set(part, filled);
       filled += part.length;
       at += part.length;
     }
-  yield { block: block.subarray(0, filled), last: true };
-}
-
-/** Runs one job a core on libuv's threads and gives their results in order. */
-async function* inParallel(
-  blocks: AsyncIterable<{ block: Buffer; last: boolean }>,
-  job: (block: Buffer, last: boolean) => Promise<Buffer>,
-): AsyncGenerator<Buffer> {
-  const limit = availableParallelism() + 1;
-  const running: Promise<Buffer>[] = [];
-  try {
-    for await (const { block, last } of blocks) {
-      running.push(job(block, last));
-      if (running.length >= limit) yield await running.shift()!;
-    }
-    while (running.length > 0) yield await running.shift()!;
-  } finally {
-    // The reader stopped early, or a job failed: the others end in their own time, and their errors are of no more interest.
-    for (const one of running) one.catch(() => {});
-  }
+  start(memory, filled, true);
+  while (running.length > 0) yield await running.shift()!;
 }
 
 /** What the first bytes of a compressed layer look like; media types lie. */
