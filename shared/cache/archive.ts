@@ -26,6 +26,7 @@ export interface Frame {
   readonly raw: number;
 }
 
+/** A file in an archive. */
 export interface Member {
   /** Relative, with `/`. */
   readonly name: string;

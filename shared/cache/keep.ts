@@ -16,6 +16,7 @@ export interface KeepOptions {
   readonly patience?: number;
 }
 
+/** What to restore, and where to. */
 export interface RestoreRequest extends KeepOptions {
   readonly key: string;
   /** Beginnings of keys that will do as well, the best first. */
@@ -67,6 +68,7 @@ async function restoreInto(
   return { kind: 'restored', key: entry.key, exact: entry.key === key, files: members, milliseconds };
 }
 
+/** What to save, and under which key. */
 export interface SaveRequest extends KeepOptions {
   readonly key: string;
   readonly files: readonly KeptFile[];

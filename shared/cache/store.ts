@@ -18,12 +18,14 @@ export interface Store {
   put(key: string, file: string, signal?: AbortSignal): Promise<'stored' | 'present'>;
 }
 
+/** Which entry is wanted. */
 export interface StoreQuery {
   readonly key: string;
   /** In the order of preference. */
   readonly prefixes: readonly string[];
 }
 
+/** An entry that was found, as an archive on this machine. */
 export interface FetchedEntry {
   readonly key: string;
   /** Absolute path of the archive. */

@@ -11,6 +11,7 @@ export interface BuildInfo {
   readonly Settings?: readonly { readonly Key: string; readonly Value: string }[];
 }
 
+/** A module in a program (`debug.Module`). */
 export interface ModuleInfo {
   readonly Path: string;
   readonly Version?: string;

@@ -21,6 +21,7 @@ import {
   goEnvironment,
   goPorts,
   toolchainNotice,
+  tooOld,
 } from './toolchain.ts';
 import { type Reproduction, reproduce } from './verify.ts';
 
@@ -50,6 +51,7 @@ export interface BuiltProgram {
   readonly reproduction: Reproduction | undefined;
 }
 
+/** What came of a plan. */
 export interface GoBuildResult {
   readonly programs: readonly BuiltProgram[];
   /** What a reader should know, such as a switched toolchain. */
@@ -127,9 +129,7 @@ async function prepare(
 /** With GOTOOLCHAIN=local the go command answers `go env` and refuses only later, once for every package. */
 function checkVersion({ module }: GoPlan, { GOVERSION, GOTOOLCHAIN }: GoEnvironment): void {
   if (module.go === undefined || compareVersions(GOVERSION, module.go) >= 0) return;
-  throw new Failure(
-    `go.mod asks for Go ${module.go} and this is ${GOVERSION} with GOTOOLCHAIN=${GOTOOLCHAIN}, which forbids fetching another; install Go ${module.go} or set "toolchain" to auto.`,
-  );
+  throw new Failure(tooOld(module.go, GOVERSION, GOTOOLCHAIN));
 }
 
 /** A folder of this process; what a killed one left is removed. */
@@ -188,6 +188,7 @@ async function buildAll(
       await settled(others.map(one));
     }),
   );
+  failed.sort((a, b) => missing.indexOf(a.program) - missing.indexOf(b.program));
   if (failed.length > 0)
     throw compileFailure(
       failed.map(({ program }) => program.title),

@@ -27,6 +27,7 @@ export interface GoFlags {
   readonly extra: readonly string[];
 }
 
+/** The flags of a release build: stripped, without the folders of the machine, without the commit, without C. */
 export const DEFAULT_FLAGS: GoFlags = {
   ldflags: '-s -w',
   stamp: [],

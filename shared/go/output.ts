@@ -12,6 +12,7 @@ export interface OutputNaming {
   readonly name: string;
 }
 
+/** `dist/storefront_linux_amd64`. */
 export const DEFAULT_NAMING: OutputNaming = { directory: 'dist', name: '{{name}}_{{target}}' };
 
 /** The name that `go build` gives a program: the last element of its import path that is not a major version. */

@@ -4,7 +4,7 @@ import { isAbsolute, join, relative, sep } from 'node:path';
 import { ExecError } from '../exec/index.ts';
 import { didYouMean, Failure } from '../host/index.ts';
 import { isSourceFile, packageClause } from './source-files.ts';
-import { type Go, go } from './toolchain.ts';
+import { type Go, go, toolchainFault } from './toolchain.ts';
 
 /** A main package to build. */
 export interface MainPackage {
@@ -67,9 +67,13 @@ async function goList(tool: Go, patterns: readonly string[], args: readonly stri
     return parseStream<Listed>(stdout.toString());
   } catch (error) {
     if (!(error instanceof ExecError) || error.reason !== 'exit') throw error;
-    throw new Failure(`Go cannot list the packages in ${tool.directory}: ${firstLines(error.stderr)}`, {
-      cause: error,
-    });
+    const said = toolchainFault(error.stderr);
+    throw new Failure(
+      said ?? `Go cannot list the packages in ${tool.directory}: ${firstLines(error.stderr)}.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

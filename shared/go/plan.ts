@@ -66,6 +66,7 @@ export function goContext(signal?: AbortSignal): GoContext {
   return { env: process.env, ...(signal && { signal }), cores: availableParallelism(), memory };
 }
 
+/** Whether a program is built or left as it is, with the reason in the user's words. */
 export type GoDecision =
   | {
       readonly kind: 'reuse';

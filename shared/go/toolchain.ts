@@ -105,7 +105,9 @@ export async function goEnvironment(tool: Go): Promise<GoEnvironment> {
     return JSON.parse(stdout.toString()) as GoEnvironment;
   } catch (error) {
     if (!(error instanceof ExecError) || error.reason !== 'exit') throw error;
-    throw new Failure(toolchainSentence(error.stderr), { cause: error });
+    const said =
+      toolchainFault(error.stderr) ?? `The go command does not work here: ${firstLine(error.stderr)}.`;
+    throw new Failure(said, { cause: error });
   }
 }
 
@@ -115,19 +117,23 @@ export async function goPorts(tool: Go): Promise<readonly string[]> {
   return stdout.toString().split('\n').filter(Boolean);
 }
 
-/** Turns what the go command says about a toolchain that it cannot use into a sentence that says what to do. */
-export function toolchainSentence(stderr: string): string {
-  const text = stderr.trim().replace(/^go: /, '');
-  const wants = /requires go >= (\S+) \(running (go \S+)(?:; GOTOOLCHAIN=([^)]+))?\)/.exec(text);
-  if (wants !== null)
-    return `go.mod asks for Go ${wants[1]} and this is ${wants[2]!.replace('go ', 'Go ')}${
-      wants[3] === undefined
-        ? ''
-        : ` with GOTOOLCHAIN=${wants[3]}, which forbids fetching another; install Go ${wants[1]} or set the input "toolchain" to auto`
-    }.`;
-  if (/toolchain.*(not available|download)/.test(text))
-    return `Go cannot fetch the toolchain that go.mod asks for: ${firstLine(text)}.`;
-  return `The go command does not work here: ${firstLine(text)}.`;
+/** What the go command says about a toolchain that it cannot use, as a sentence that says what to do; undefined for other complaints. */
+export function toolchainFault(stderr: string): string | undefined {
+  const wants = /requires go >= (\S+) \(running go (\S+?)(?:; GOTOOLCHAIN=([^)]+))?\)/.exec(stderr);
+  if (wants !== null) return tooOld(wants[1]!, wants[2]!, wants[3]);
+  const download = /^go: (download go\S+.*)$/m.exec(stderr);
+  return download === null
+    ? undefined
+    : `Go cannot fetch the toolchain that is asked for: ${download[1]!.replace(/\.$/, '')}.`;
+}
+
+/** The sentence for a Go that is older than go.mod wants. */
+export function tooOld(wanted: string, version: string, setting: string | undefined): string {
+  const way =
+    setting === 'local'
+      ? ` with GOTOOLCHAIN=local, which forbids fetching another; install Go ${wanted} or set "toolchain" to auto`
+      : '';
+  return `go.mod asks for Go ${wanted} and this is Go ${version.replace(/^go/, '')}${way}.`;
 }
 
 function firstLine(text: string): string {
@@ -135,7 +141,7 @@ function firstLine(text: string): string {
     .split('\n')
     .filter((line) => line.trim() !== '')
     .slice(0, 2)
-    .map((line) => line.trim())
+    .map((line) => line.trim().replace(/^go: /, ''))
     .join(' ')
     .replace(/\.$/, '');
 }

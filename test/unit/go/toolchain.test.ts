@@ -7,8 +7,8 @@ import { shareMachine } from '../../../shared/go/jobs.ts';
 import {
   compareVersions,
   findToolchain,
+  toolchainFault,
   toolchainNotice,
-  toolchainSentence,
 } from '../../../shared/go/toolchain.ts';
 
 describe('the go command', () => {
@@ -98,15 +98,16 @@ describe('versions of Go', () => {
   it.each([
     [
       'go: go.mod requires go >= 1.99 (running go 1.26.8; GOTOOLCHAIN=local)',
-      'go.mod asks for Go 1.99 and this is Go 1.26.8 with GOTOOLCHAIN=local, which forbids fetching another; install Go 1.99 or set the input "toolchain" to auto.',
+      'go.mod asks for Go 1.99 and this is Go 1.26.8 with GOTOOLCHAIN=local, which forbids fetching another; install Go 1.99 or set "toolchain" to auto.',
     ],
+    ['go: x requires go >= 1.99 (running go 1.26.8)', 'go.mod asks for Go 1.99 and this is Go 1.26.8.'],
     [
       'go: downloading go1.99.0 (linux/amd64)\ngo: download go1.99.0 for linux/amd64: toolchain not available',
-      'Go cannot fetch the toolchain that go.mod asks for: downloading go1.99.0 (linux/amd64) go: download go1.99.0 for linux/amd64: toolchain not available.',
+      'Go cannot fetch the toolchain that is asked for: download go1.99.0 for linux/amd64: toolchain not available.',
     ],
-    ['go: invalid GOTOOLCHAIN "foo"', 'The go command does not work here: invalid GOTOOLCHAIN "foo".'],
+    ['go: unknown directive: gone', undefined],
   ])('%j in words', (stderr, sentence) => {
-    expect(toolchainSentence(stderr)).toBe(sentence);
+    expect(toolchainFault(stderr)).toBe(sentence);
   });
 });
 
