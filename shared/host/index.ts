@@ -12,8 +12,7 @@ export {
 } from './definition.ts';
 export { didYouMean, Failure, type Location, nearest } from './failure.ts';
 export { formatBytes, formatDuration } from './format.ts';
-export { type ClosableHost, createGithubHost } from './github.ts';
 export type { Annotation, Host, RunContext, Summary, Task } from './host.ts';
 export { createPaint, type Paint, wantsColor } from './paint.ts';
-export { createTerminalHost, type Screen, type TerminalOptions } from './terminal.ts';
+export type { Screen, TerminalOptions } from './terminal.ts';
 export { harmless, pad, truncate, widthOf, wrap } from './text-width.ts';
