@@ -22,6 +22,7 @@ export function reportPlan(plan: ImagePlan): Block[] {
   return [
     heading(`Plan of ${told.dockerfile}`),
     paragraph(how),
+    ...changes(told.changes),
     ...told.platforms.flatMap(({ platform, stages, layers }): Block[] => [
       heading(platform, 3),
       table(
@@ -38,6 +39,17 @@ export function reportPlan(plan: ImagePlan): Block[] {
           ]),
     ]),
     ...warnings(told.warnings),
+  ];
+}
+
+function changes(lines: readonly string[] | null): Block[] {
+  if (lines === null) return [];
+  return [
+    paragraph(
+      lines.length === 0
+        ? 'Nothing changed since the last time.'
+        : `Changed since the last time: ${lines.join('; ')}.`,
+    ),
   ];
 }
 
@@ -68,6 +80,7 @@ export function reportResult(
       strong(opening),
       ` ${formatDuration(milliseconds)}, ${formatBytes(traffic.bytesSent)} sent and ${formatBytes(traffic.bytesReceived)} received in ${traffic.requests} requests.`,
     ]),
+    ...(result.reused ? [] : changes(told.changes)),
     ...result.platforms.flatMap(({ platform, manifest, layers }): Block[] => [
       heading([platform, ' ', mono(shortDigest(manifest.digest))], 3),
       table(

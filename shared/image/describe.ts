@@ -10,6 +10,8 @@ export interface PlanDescription {
   readonly because: string | null;
   /** Digest that names the image by all that it is made of; null when a builder has a part in it. */
   readonly key: string | null;
+  /** What differs from the last image of this Dockerfile; empty when nothing does, null when none is known. */
+  readonly changes: readonly string[] | null;
   readonly platforms: readonly {
     readonly platform: string;
     readonly base: string | null;
@@ -35,6 +37,7 @@ export function describePlan(plan: ImagePlan): PlanDescription {
     how: plan.how,
     because: plan.because === undefined ? null : place(plan, plan.because.lines?.start, plan.because.reason),
     key: plan.key?.digest ?? null,
+    changes: plan.changes ?? null,
     platforms: plan.platforms.map((platform) => ({
       platform: formatPlatform(platform.platform),
       base: platform.final?.base?.descriptor.digest ?? null,

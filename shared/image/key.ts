@@ -14,8 +14,11 @@ export async function platformKeyParts(
   config: ImageConfig,
   digests: ContentDigests,
 ): Promise<KeyPart> {
-  const layers: KeyPart[] = [];
-  for (const { members } of stage.layers) layers.push(await layerKeyPart(members, digests));
+  const layers: Record<string, KeyPart> = {};
+  for (const [index, { step, members }] of stage.layers.entries()) {
+    const instruction = step.createdBy.replace(/ # buildkit$/, '');
+    layers[`${index + 1} ${instruction}`] = await layerKeyPart(members, digests);
+  }
   return {
     base: stage.base?.descriptor.digest ?? 'scratch',
     layers,

@@ -4,7 +4,8 @@ import { type BuilderSettings, noSettings } from './builder.ts';
 import { buildWithBuilder } from './builder-image.ts';
 import { buildStages } from './builder-stages.ts';
 import type { Delivery } from './deliver.ts';
-import type { ImagePlan } from './plan.ts';
+import { rememberKey } from './explain.ts';
+import type { ImagePlan, PlatformPlan } from './plan.ts';
 import { deliverReused, findReusable } from './reuse.ts';
 
 /** What carrying a plan out needs beside it. */
@@ -32,17 +33,15 @@ export async function buildImage(
   const { temporary, signal } = options;
   const builder = { settings: options.builder ?? noSettings, temporary, signal };
   const there = options.reuse === false ? undefined : await findReusable(plan.key?.digest, deliveries);
-  if (there !== undefined) return await deliverReused(there, plan.key!.digest, deliveries, task);
-  if (plan.how === 'builder') return await buildWithBuilder(plan, deliveries, builder, task);
-  return await assembleImage(
-    plan,
-    deliveries,
-    {
-      temporary,
-      signal,
-      reuse: options.reuse ?? true,
-      buildStages: (platform, child) => buildStages(plan, platform, builder, child),
-    },
-    task,
-  );
+  const result =
+    there === undefined ? await make() : await deliverReused(there, plan.key!.digest, deliveries, task);
+  if (plan.key !== undefined) rememberKey(plan.request, plan.key);
+  return result;
+
+  async function make(): Promise<ImageResult> {
+    if (plan.how === 'builder') return await buildWithBuilder(plan, deliveries, builder, task);
+    const stages = (platform: PlatformPlan, child: Task) => buildStages(plan, platform, builder, child);
+    const how = { temporary, signal, reuse: options.reuse ?? true, buildStages: stages };
+    return await assembleImage(plan, deliveries, how, task);
+  }
 }

@@ -26,6 +26,7 @@ import { checkAnnotations } from './annotations.ts';
 import { StepFailure } from './assemble.ts';
 import { type ContentDigests, openDigests } from './digests.ts';
 import { diskTree } from './disk.ts';
+import { explainKey } from './explain.ts';
 import { imageKey, platformKeyParts } from './key.ts';
 import { decideMethods, type Refusals, type StagePlan } from './method.ts';
 import { once } from './once.ts';
@@ -45,6 +46,8 @@ export interface ImagePlan {
   readonly platforms: readonly PlatformPlan[];
   /** Names the image by all that it is made of; undefined when a builder has a part in it. */
   readonly key: Key | undefined;
+  /** What differs from the last image of this Dockerfile, in words; undefined when none is known. */
+  readonly changes: readonly string[] | undefined;
   readonly warnings: readonly PlanWarning[];
   readonly digests: ContentDigests;
 }
@@ -109,6 +112,7 @@ export async function planImage(
     because,
     platforms,
     key,
+    changes: key === undefined ? undefined : explainKey(request, key),
     warnings: unique(warnings),
     digests,
   };

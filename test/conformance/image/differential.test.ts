@@ -24,7 +24,9 @@ const [bases, kit, docker, craneTool, lab] = await Promise.all([
   crane(),
   registry(),
 ]);
-const builder = kit.available ? kit : docker;
+// `SLIPWAY_REFERENCE=engine` compares with the engine's own builder although a newer BuildKit is there.
+const standalone = kit.available && process.env.SLIPWAY_REFERENCE !== 'engine';
+const builder = standalone ? kit : docker;
 
 describeWith(
   'assembled images equal those of BuildKit',
@@ -33,7 +35,7 @@ describeWith(
     const root = mkdtempSync(join(tmpdir(), 'slipway-differential-'));
     afterAll(() => rmSync(root, { recursive: true, force: true }));
     const reference = (): Reference =>
-      kit.available ? buildkitReference(kit) : engineReference(docker as never);
+      standalone && kit.available ? buildkitReference(kit) : engineReference(docker as never);
     const pulled = new Map<string, Promise<string>>();
 
     const images = async (text: string, platform: Platform): Promise<ResolvedImage> => {
@@ -77,8 +79,8 @@ describeWith(
 
     const equal = cases.filter((one) => one.leftToBuilder === undefined && one.refused === undefined);
     for (const one of equal)
-      it.skipIf(one.needsLinks === true && !kit.available)(
-        one.needsLinks === true && !kit.available
+      it.skipIf(one.needsLinks === true && !standalone)(
+        one.needsLinks === true && !standalone
           ? `${one.name} [needs buildkit: the engine copies as without --link]`
           : one.name,
         async () => {
