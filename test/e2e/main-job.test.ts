@@ -105,8 +105,8 @@ describeWith('the published image', published, ({ registry, crane }) => {
 
 describeWith('the image in the engine', { go: go(), engine: await engine() }, ({ engine }) => {
   test('serves, and drains at SIGTERM', async () => {
-    const { imageid } = await outputs(['up', example, '--load'], engine.env);
-    await using shop = await startContainer(engine, imageid!, { port: 8080, path: '/healthz' });
+    await slipway(['up', example, '--load'], engine.env);
+    await using shop = await startContainer(engine, 'storefront:latest', { port: 8080, path: '/healthz' });
     expect(await (await fetch(`${shop.url}/readyz`)).text()).toBe('ready\n');
     expect(await (await fetch(`${shop.url}/metrics`)).text()).toContain('storefront_build_info');
     expect(await shop.stop()).toBe(0);
