@@ -15,6 +15,8 @@ import { type Descriptor, type Index, MediaType } from './types.ts';
 import { hasBlob, mountBlob, putBlob, streamBlob, type UploadPlace } from './upload.ts';
 import type { Expected } from './verify.ts';
 
+/** How registries are spoken to. */
+/** What a client needs to know of where it runs; only logins and their masking have no default. */
 export interface ClientOptions {
   readonly credentials: Credentials;
   /** Called with every token that is fetched, so that it can be masked. */

@@ -14,6 +14,8 @@ export type Login =
   /** A bearer token that is used as it is. */
   | { readonly kind: 'bearer'; readonly token: string };
 
+/** The logins of the user, looked up when a registry asks for one. */
+/** Whoever knows how to log in to registries. */
 export interface Credentials {
   /** Where they are looked for, for messages, such as `~/.docker/config.json`. */
   readonly origin: string;
@@ -23,6 +25,8 @@ export interface Credentials {
 
 const ANONYMOUS: Login = { kind: 'anonymous' };
 
+/** Where credentials come from. */
+/** Where files of credentials are looked for, and what is told of what they hold. */
 export interface CredentialOptions {
   /** Called with every secret that was read, before it is used, so that it can be masked. */
   readonly secret: (value: string) => void;

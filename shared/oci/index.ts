@@ -14,7 +14,7 @@ export {
 export type { Traffic } from './http.ts';
 export { type LayerOptions, readLayer, type WrittenLayer, writeLayer } from './layer.ts';
 export { type Layout, openLayout, type TaggedDescriptor } from './layout.ts';
-export { describe, type ImageDocument, isIndexType, parseConfig, parseDocument } from './manifest.ts';
+export { describe, type ImageDocument, parseConfig, parseDocument } from './manifest.ts';
 export {
   formatPlatform,
   machinePlatform,

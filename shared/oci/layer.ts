@@ -5,6 +5,8 @@ import { type Compression, compress, decompress } from './compress.ts';
 import type { ImageSource } from './source.ts';
 import { type Descriptor, type ImageTarget, MediaType } from './types.ts';
 
+/** How a layer is written, and where to. */
+/** How a layer is written, and where to. */
 export interface LayerOptions {
   readonly compression: Compression;
   /** gzip 1 to 9, zstd 1 to 22; default: 6 and 3. */
@@ -15,6 +17,8 @@ export interface LayerOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A layer that is in its target. */
+/** A layer that is stored at its target. */
 export interface WrittenLayer {
   readonly descriptor: Descriptor;
   /** Of the uncompressed archive: what the configuration lists (OCI image-spec, config.md, rootfs). */

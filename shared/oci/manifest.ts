@@ -19,6 +19,7 @@ export const MANIFEST_TYPES: readonly string[] = [
 
 const INDEX_TYPES: readonly string[] = [MediaType.ociIndex, MediaType.dockerIndex];
 
+/** Whether a media type is that of an index (OCI) or a manifest list (Docker). */
 export function isIndexType(mediaType: string): boolean {
   return INDEX_TYPES.includes(mediaType);
 }
@@ -94,6 +95,9 @@ function checkDescriptor(value: unknown, where: string): asserts value is Descri
 export function parseConfig(bytes: Uint8Array, name: string): ImageConfig {
   const value = parseObject(bytes, name);
   const rootfs = value.rootfs as { diff_ids?: unknown } | undefined;
+  // BuildKit writes null for an image without layers.
+  if (rootfs?.diff_ids === null)
+    return { ...value, rootfs: { ...rootfs, diff_ids: [] } } as unknown as ImageConfig;
   if (!Array.isArray(rootfs?.diff_ids))
     throw new Failure(`${name} is no image configuration: it lists no layers.`);
   return value as unknown as ImageConfig;

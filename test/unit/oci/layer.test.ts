@@ -99,6 +99,37 @@ describe('gzip', () => {
   });
 });
 
+/** Bytes that nobody would call random, nor regular. */
+function recorded(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  for (let i = 0, x = 1; i < size; i++) {
+    x = (Math.imul(x, 1103515245) + 12345) >>> 0;
+    bytes[i] = (x >>> 16) % (((i >> 12) % 60) + 4);
+  }
+  return bytes;
+}
+
+// A digest that changes without a new library means that every layer in every registry is made again.
+describe.each([
+  [
+    'gzip',
+    'zlib',
+    '1.3.2.1-motley-8002e91',
+    'ef52a255ddc71991e854799e094ed4373c4d5a89204c6a0c64a8cac89d319034',
+  ],
+  ['zstd', 'zstd', '1.5.7', 'ebce02d4aae5a1469caf16365c26f37132dc9d2944d33d7c392c99699a21711b'],
+] as const)('the bytes of %s', (compression, library, version, digest) => {
+  const here = process.versions[library] ?? 'none';
+  it.skipIf(here !== version)(
+    `are those recorded for ${library} ${version}${here === version ? '' : ` [needs that version, this is ${here}]`}`,
+    async () => {
+      const content = recorded(3 * MIB + 7);
+      const compressed = await bytesOf(compress(cut(content, 100_000), compression));
+      expect(createHash('sha256').update(compressed).digest('hex')).toBe(digest);
+    },
+  );
+});
+
 const file = (name: string, size: number): TarEntry => ({
   name,
   type: 'file',

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { digestOf } from '../../../shared/content/index.ts';
 import { Failure } from '../../../shared/host/index.ts';
@@ -234,7 +235,7 @@ describe('garbage collection', () => {
 describe('the lock of a layout', () => {
   it('lets writers of several processes in one after the other', async () => {
     const stored = await image(layout, 'one', ['first']);
-    const writer = join(import.meta.dirname, 'layout-writer.ts');
+    const writer = fileURLToPath(import.meta.resolve('./layout-writer.ts'));
     const codes = await Promise.all(
       ['a', 'b', 'c'].map(
         (name) =>
