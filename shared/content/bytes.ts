@@ -21,6 +21,7 @@ export function nameFromBytes(bytes: Uint8Array): string {
   return name;
 }
 
+/** The bytes of a name, the opposite of `nameFromBytes`: what was not UTF-8 comes out as it went in. */
 export function nameToBytes(name: string): Buffer {
   if (!/[\udc80-\udcff]/.test(name)) return Buffer.from(name, 'utf8');
   const parts: Buffer[] = [];

@@ -4,10 +4,12 @@ import { createReadStream } from 'node:fs';
 /** An OCI digest string: `sha256:` and 64 lower-case hexadecimal digits (OCI image-spec, descriptor.md#digests). */
 export type Digest = `sha256:${string}`;
 
+/** The digest of a content in memory; text is UTF-8. */
 export function digestOf(content: string | Uint8Array): Digest {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }
 
+/** Whether a text is a digest as OCI writes them (image-spec, descriptor.md), of the one algorithm that is used here. */
 export function isDigest(text: string): text is Digest {
   return /^sha256:[0-9a-f]{64}$/.test(text);
 }

@@ -25,6 +25,7 @@ import {
 import { applyCommand } from './steps.ts';
 import { unmodelled } from './unmodelled.ts';
 
+/** What a build is asked for: the flags of `docker build` that decide what a Dockerfile means. */
 export interface ResolveOptions {
   /** Name or number of a stage; the last one by default. */
   readonly target?: string | undefined;

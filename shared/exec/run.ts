@@ -22,6 +22,7 @@ export interface Command {
   readonly keep?: number;
 }
 
+/** How a child ended: its exit code, the end of what it printed (see `keep`), and the time that it took. */
 export interface Finished {
   readonly code: number;
   readonly stdout: Buffer;

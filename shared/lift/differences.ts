@@ -11,6 +11,7 @@ export interface GoBuildFacts {
   readonly settings: Readonly<Record<string, string>>;
 }
 
+/** What a planned build says of itself, as `differences` compares it. */
 export function factsOf(plan: GoPlan): GoBuildFacts {
   return { flags: plan.flags, goVersion: plan.goVersion, settings: plan.settings };
 }

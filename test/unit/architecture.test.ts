@@ -102,3 +102,44 @@ describe('the host room', () => {
       'shared/cache/actions-store.ts',
     ]));
 });
+
+/** The exported names of a door with the file that each comes from. */
+function exportsOf(door: string): { name: string; file: string }[] {
+  return [...read(door).matchAll(/export (?:type )?\{([^}]+)\} from '\.\/([^']+)'/g)].flatMap(
+    ([, names, file]) =>
+      names!
+        .split(',')
+        .map(
+          (name) =>
+            name
+              .trim()
+              .replace(/^type /, '')
+              .split(' as ')[0]!,
+        )
+        .filter(Boolean)
+        .map((name) => ({ name, file: join(door, '..', file!) })),
+  );
+}
+
+function isDocumented({ name, file }: { name: string; file: string }): boolean {
+  const declaration = new RegExp(
+    `\\*/\\s*export (?:declare )?(?:async )?(?:abstract )?(?:function\\*?|const|class|interface|type) ${name}\\b`,
+  );
+  if (declaration.test(read(file))) return true;
+  // A folder inside a room may have an index of its own.
+  const origin = exportsOf(file).find((one) => one.name === name);
+  return origin !== undefined && isDocumented(origin);
+}
+
+describe('what a door exports', () => {
+  it.each(rooms)('of %s has a doc comment', (room) => {
+    const missing = exportsOf(`shared/${room}/index.ts`).filter((one) => !isDocumented(one));
+    expect(missing.map(({ name, file }) => `${name} in ${file}`)).toEqual([]);
+  });
+
+  it('is seen by this test', () => {
+    expect(exportsOf('shared/host/index.ts').length).toBeGreaterThan(20);
+    expect(isDocumented({ name: 'Failure', file: 'shared/host/failure.ts' })).toBe(true);
+    expect(isDocumented({ name: 'Common', file: 'shared/host/definition.ts' })).toBe(false);
+  });
+});

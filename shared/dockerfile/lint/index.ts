@@ -11,6 +11,7 @@ import { variableRules } from './variable-rules.ts';
 
 export type { Level } from './rule.ts';
 
+/** What a rule found, at the level that it has in this run. */
 export interface Finding {
   readonly rule: string;
   readonly level: Exclude<Level, 'off'>;
@@ -21,6 +22,7 @@ export interface Finding {
   readonly lines: Lines;
 }
 
+/** How a Dockerfile is looked at; every part may be left out. */
 export interface LintOptions {
   /** Levels by rule, in the place of the rules' own. */
   readonly levels?: Readonly<Record<string, Level>> | undefined;

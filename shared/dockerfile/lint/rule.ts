@@ -1,6 +1,7 @@
 import type { Instruction, Lines } from '../model.ts';
 import type { Subject } from './subject.ts';
 
+/** How a finding is shown; `off`: not at all. */
 export type Level = 'error' | 'warning' | 'notice' | 'off';
 
 /** Something that a rule found, with what to do about it. */
