@@ -15,7 +15,6 @@ import { type Descriptor, type Index, MediaType } from './types.ts';
 import { hasBlob, mountBlob, putBlob, streamBlob, type UploadPlace } from './upload.ts';
 import type { Expected } from './verify.ts';
 
-/** How registries are spoken to. */
 /** What a client needs to know of where it runs; only logins and their masking have no default. */
 export interface ClientOptions {
   readonly credentials: Credentials;

@@ -3,7 +3,6 @@ import { pipeline, Readable, type Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 
-/** How a layer is compressed (OCI image-spec, layer.md; zstd since 1.1). */
 /** How a layer is compressed. */
 export type Compression = 'gzip' | 'zstd' | 'none';
 

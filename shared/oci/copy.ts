@@ -7,7 +7,6 @@ import type { Descriptor, ImageTarget } from './types.ts';
 export type Provided = 'present' | 'mounted' | 'copied';
 
 /** How an image is copied. */
-/** How an image is copied. */
 export interface CopyOptions {
   /** Names that the copy gets; none: it can be reached by its digest alone. */
   readonly tags?: readonly string[];

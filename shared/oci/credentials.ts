@@ -14,7 +14,6 @@ export type Login =
   /** A bearer token that is used as it is. */
   | { readonly kind: 'bearer'; readonly token: string };
 
-/** The logins of the user, looked up when a registry asks for one. */
 /** Whoever knows how to log in to registries. */
 export interface Credentials {
   /** Where they are looked for, for messages, such as `~/.docker/config.json`. */
@@ -25,7 +24,6 @@ export interface Credentials {
 
 const ANONYMOUS: Login = { kind: 'anonymous' };
 
-/** Where credentials come from. */
 /** Where files of credentials are looked for, and what is told of what they hold. */
 export interface CredentialOptions {
   /** Called with every secret that was read, before it is used, so that it can be masked. */

@@ -6,7 +6,6 @@ import type { ImageSource } from './source.ts';
 import { type Descriptor, type ImageTarget, MediaType } from './types.ts';
 
 /** How a layer is written, and where to. */
-/** How a layer is written, and where to. */
 export interface LayerOptions {
   readonly compression: Compression;
   /** gzip 1 to 9, zstd 1 to 22; default: 6 and 3. */
@@ -17,7 +16,6 @@ export interface LayerOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A layer that is in its target. */
 /** A layer that is stored at its target. */
 export interface WrittenLayer {
   readonly descriptor: Descriptor;

@@ -19,7 +19,6 @@ export const MANIFEST_TYPES: readonly string[] = [
 
 const INDEX_TYPES: readonly string[] = [MediaType.ociIndex, MediaType.dockerIndex];
 
-/** Whether a media type is that of an index (OCI) or a manifest list (Docker). */
 export function isIndexType(mediaType: string): boolean {
   return INDEX_TYPES.includes(mediaType);
 }

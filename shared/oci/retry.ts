@@ -18,7 +18,6 @@ export const systemClock: Clock = {
   random: Math.random,
 };
 
-/** How often, and how long, a request that failed for a passing reason is tried again. */
 /** How often and how long something that may pass is tried again. */
 export interface RetryPolicy {
   readonly attempts: number;
