@@ -2,7 +2,8 @@ import type { Digest } from '../content/index.ts';
 import type { Task } from '../host/index.ts';
 import { formatBytes } from '../host/index.ts';
 import type { Descriptor, ImageSource, ImageTarget, Layout } from '../oci/index.ts';
-import { provideBlob } from '../oci/index.ts';
+import { type Provided, provideBlob } from '../oci/index.ts';
+import { once } from './once.ts';
 
 /** Where an image is to be, and under which names. */
 export type Delivery =
@@ -60,18 +61,31 @@ export async function deliver(
   signal: AbortSignal | undefined,
   task: Task,
 ): Promise<Delivered[]> {
+  const shelf: Shelf = {
+    store,
+    filled: deliveries.some(({ target }) => target === store),
+    arriving: new Map(),
+  };
   return await Promise.all(
     deliveries.map((delivery) =>
       task.task(`To ${delivery.target.name}`, (child) =>
-        deliverOne(parts, store, delivery, key, signal, child),
+        deliverOne(parts, shelf, delivery, key, signal, child),
       ),
     ),
   );
 }
 
+/** The store, and the base's layers that are on their way into it. */
+interface Shelf {
+  readonly store: ImageTarget & Partial<ImageSource>;
+  /** It is a place of delivery itself, so base layers come into it too. */
+  readonly filled: boolean;
+  readonly arriving: Map<Digest, Promise<Provided>>;
+}
+
 async function deliverOne(
   parts: ImageParts,
-  store: ImageTarget & Partial<ImageSource>,
+  shelf: Shelf,
   delivery: Delivery,
   key: Digest | undefined,
   signal: AbortSignal | undefined,
@@ -81,7 +95,7 @@ async function deliverOne(
   await Promise.all(
     unique(parts.blobs).map(async (blob) => {
       signal?.throwIfAborted();
-      const how = await bring(blob, store, delivery.target);
+      const how = await bring(blob, shelf, delivery.target);
       tally[how === 'made' ? 'copied' : how] += 1;
       if (how === 'copied' || how === 'made') tally.bytes += descriptorOf(blob).size;
       task.log(`${how}: ${descriptorOf(blob).digest} (${formatBytes(descriptorOf(blob).size)})`);
@@ -113,17 +127,36 @@ function unique(blobs: readonly PartBlob[]): PartBlob[] {
   return [...new Map(blobs.map((blob) => [descriptorOf(blob).digest, blob])).values()];
 }
 
-async function bring(
-  blob: PartBlob,
-  store: ImageTarget & Partial<ImageSource>,
-  target: ImageTarget,
-): Promise<'present' | 'mounted' | 'copied' | 'made'> {
+async function bring(blob: PartBlob, shelf: Shelf, target: ImageTarget): Promise<Provided | 'made'> {
   if ('config' in blob) return await bringConfig(blob.config, target);
   const { layer } = blob;
+  const { store } = shelf;
   if (isForeign(layer.descriptor)) return 'present';
-  if (layer.source !== undefined) return await provideBlob(layer.source, target, layer.descriptor);
+  if (layer.source !== undefined) return await bringBase(layer.descriptor, layer.source, shelf, target);
   if (target === store) return layer.origin === 'made' ? 'made' : 'present';
   return await provideBlob(store as ImageTarget & ImageSource, target, layer.descriptor);
+}
+
+/** A base's layer is fetched once: what the store gets anyway goes on to other places from there, unless it can be mounted. */
+async function bringBase(
+  layer: Descriptor,
+  source: ImageSource,
+  { store, filled, arriving }: Shelf,
+  target: ImageTarget,
+): Promise<Provided> {
+  const toStore = () => once(arriving, layer.digest, () => provideBlob(source, store, layer));
+  if (target === store) return await toStore();
+  const { blob } = store;
+  if (!filled || blob === undefined) return await provideBlob(source, target, layer);
+  async function* fromStore(descriptor: Descriptor): AsyncGenerator<Buffer> {
+    await toStore();
+    yield* blob!.call(store, descriptor);
+  }
+  return await provideBlob({ ...named(source), blob: fromStore }, target, layer);
+}
+
+function named({ name, repository, manifest }: ImageSource): Omit<ImageSource, 'blob'> {
+  return { name, manifest, ...(repository !== undefined && { repository }) };
 }
 
 async function bringConfig({ bytes, descriptor }: Bytes, target: ImageTarget): Promise<'present' | 'copied'> {

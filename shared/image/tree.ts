@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import type { Digest } from '../content/index.ts';
 import { Failure } from '../host/index.ts';
 import type { Descriptor } from '../oci/index.ts';
+import { Unmodelled } from './unmodelled.ts';
 
 /**
  * A root file system as values. Nodes never change; a directory's children do, so a step works on its own tree. Two names that hold
@@ -166,8 +167,10 @@ function notDirectory(path: string): Failure {
   return new Failure(`/${path} is a file in the image, so nothing can lie below it.`);
 }
 
-/** Puts a node at a path whose parent exists, and notes the change. */
+/** Puts a node at a path whose parent exists, and notes the change. A name that means a deletion in a layer is not modelled. */
 export function put(fs: FileSystem, path: string, node: Node): void {
+  if (baseOf(path).startsWith('.wh.'))
+    throw new Unmodelled(`"/${path}" has a name that means a deletion in a layer`);
   const parent = lookup(fs.root, parentOf(path));
   if (parent?.type !== 'directory') throw notDirectory(parentOf(path));
   const before = parent.children.get(baseOf(path));

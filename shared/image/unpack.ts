@@ -104,10 +104,7 @@ function inside(name: string): string {
     throw new Failure(
       `The archive has a member "${name}", which lies outside of the directory that it is unpacked into.`,
     );
-  const path = clean(name);
-  if (baseOf(path).startsWith('.wh.'))
-    throw new Unmodelled(`ADD unpacks "${path}", whose name means a deletion in a layer`);
-  return path;
+  return clean(name);
 }
 
 function memberNode(

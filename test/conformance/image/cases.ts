@@ -441,6 +441,12 @@ export const cases: readonly Case[] = [
     leftToBuilder: /fifo is copied/,
   },
   {
+    name: 'a name that means a deletion in a layer',
+    dockerfile: 'FROM scratch\nCOPY . /d/',
+    files: { 'x/.wh.y': 'w' },
+    leftToBuilder: /means a deletion/,
+  },
+  {
     name: 'ADD of an xz archive',
     dockerfile: 'FROM scratch\nADD t.tar.xz /',
     files: { 't.tar.xz': { archive: { a: '1' }, tar: ['-c', '-J'] } },
