@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { Failure } from '../host/index.ts';
 import { matchGlob } from './glob.ts';
 import { cleanPath, trimSpace } from './go-text.ts';
+import { matchTokens, type Token } from './wildcards.ts';
 
 /** Paths that a list of patterns takes out, and those that its `!` patterns bring back. Paths are relative and slash-separated. */
 export interface Ignore {
@@ -88,21 +89,38 @@ function compileMatcher(text: string): (path: string) => boolean {
     }
     default: {
       // Compiled when it is first asked, as in BuildKit: a malformed pattern that nobody asks is no fault.
-      let expression: RegExp | undefined;
+      let matches: ((path: string) => boolean) | undefined;
       return (path) => {
-        expression ??= compileExpression(text, source);
-        return expression.test(path);
+        matches ??= compileExpression(text, source);
+        return matches(path);
       };
     }
   }
 }
 
-function compileExpression(text: string, source: string): RegExp {
+function compileExpression(text: string, source: string): (path: string) => boolean {
   try {
-    return new RegExp(`^${source}$`, 'u');
+    const tokens = (text.match(/\*+/g) ?? []).length > FEW_STARS ? toTokens(text) : undefined;
+    if (tokens !== undefined) return (path) => matchTokens(tokens, path);
+    const expression = new RegExp(`^${source}$`, 'u');
+    return (path) => expression.test(path);
   } catch (error) {
     throw new Failure(`The pattern "${text}" is malformed.`, { cause: error });
   }
+}
+
+/** With more stars than this a regular expression can take a time that grows with a high power of the path's length. */
+const FEW_STARS = 3;
+
+/** The pattern in tokens, or undefined where it has what only a regular expression can say. */
+function toTokens(text: string): Token[] | undefined {
+  const parts = text.match(/\*\*\/?|\\.|\[(?:\\.|[^\]\\])*\]|./gsu) ?? [];
+  if (parts.some((part) => part === '^' || part === '\\')) return undefined;
+  return parts.map((part, at) => {
+    if (part.startsWith('**')) return { any: at === parts.length - 1 ? 'rest' : 'folders' };
+    if (part === '*') return { any: 'name' };
+    return part.length > 1 || part === '?' ? new RegExp(`^${translate(part).source}$`, 'u') : part;
+  });
 }
 
 type Kind = 'exact' | 'prefix' | 'suffix' | 'expression';

@@ -105,6 +105,31 @@ describeWith('BuildKit reads the same', { buildkit: await oracle() }, ({ buildki
     }
   });
 
+  it('in random patterns with many stars', async () => {
+    const from = random(7);
+    const pieces = ['*', '**', '**/', '*/', 'a', 'b', '/', '?', '[ab]', '[^a]', '\\*'];
+    const questions = many(3_000, () => ({
+      op: 'ignore',
+      patterns: [
+        `a*${many(6, () => from.pick(pieces)).join('')}*${many(4, () => from.pick(pieces)).join('')}**`.replace(
+          /\*{3,}/g,
+          '**',
+        ),
+      ],
+      paths: many(12, () => many(from.below(4) + 1, () => from.text(['a', 'b', 'ab', '*'], 3)).join('/')),
+    }));
+    const answers = await buildkit.ask<{ ignored: boolean[] }>(questions);
+    for (const [at, { patterns, paths }] of questions.entries()) {
+      const ours = answerOf(() => {
+        const ignore = createMatcher(patterns);
+        return paths.map((path) => ignore.ignores(path, false));
+      });
+      expect(ours, JSON.stringify([patterns, paths])).toEqual(
+        answers[at]!.error === undefined ? answers[at]!.ignored : REFUSED,
+      );
+    }
+  });
+
   it('in random globs', async () => {
     const from = random(4);
     const questions = many(4_000, () => ({

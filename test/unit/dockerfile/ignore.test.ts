@@ -54,6 +54,15 @@ describe('createIgnore', () => {
     expect(() => createIgnore('[')).toThrow('The pattern "[" is malformed: a "[" is never closed.');
   });
 
+  it('takes no longer for a pattern that is made to take long', () => {
+    const ignore = createIgnore(`${'**/'.repeat(12)}x*y\n${'*a'.repeat(20)}*b\n${'a**/'.repeat(12)}b[^c]`);
+    // A regular expression would take years.
+    expect(ignore.ignores(`${'a/'.repeat(40)}b`, false)).toBe(false);
+    expect(ignore.ignores('a'.repeat(200), false)).toBe(false);
+    expect(ignore.ignores(`${'a'.repeat(200)}b`, false)).toBe(true);
+    expect(ignore.ignores(`${'a/'.repeat(12)}bd`, false)).toBe(true);
+  });
+
   it('takes patterns of COPY --exclude as they are', () => {
     expect(createMatcher(['# a', '*.md']).ignores('# a', false)).toBe(true);
   });
