@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
@@ -28,22 +28,17 @@ function entryPoints(): { in: string; out: string }[] {
 }
 
 /**
- * @actions/http-client imports undici for its ProxyAgent alone, which it makes only behind a proxy. Half a megabyte that nearly
- * no run needs is loaded when the first one is made.
+ * @actions/core imports an HTTP client, and with it undici, for OpenID tokens alone. Where nobody asks for one, neither has to be
+ * in the bundle; esbuild keeps a package that does not say of itself that importing it does nothing.
  */
-const lazyUndici: Plugin = {
-  name: 'lazy-undici',
-  setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /^undici$/ }, ({ importer, pluginData }) =>
-      pluginData === 'real' || !importer.includes('http-client')
+const droppable: Plugin = {
+  name: 'droppable',
+  setup: ({ onResolve, resolve }) => {
+    onResolve({ filter: /^(undici|tunnel)$/ }, async ({ path, kind, resolveDir, pluginData }) =>
+      pluginData === 'real'
         ? undefined
-        : { path: 'undici', namespace: 'lazy-undici', pluginData: dirname(importer) },
+        : { ...(await resolve(path, { kind, resolveDir, pluginData: 'real' })), sideEffects: false },
     );
-    onLoad({ filter: /.*/, namespace: 'lazy-undici' }, ({ pluginData }) => ({
-      resolveDir: pluginData as string,
-      pluginData: 'real',
-      contents: `export function ProxyAgent(...args) { return new (require('undici').ProxyAgent)(...args); }`,
-    }));
   },
 };
 
@@ -112,7 +107,7 @@ async function bundle(outdir: string): Promise<Metafile> {
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
-    plugins: [lazyUndici, namedExports, leaveOut],
+    plugins: [droppable, namedExports, leaveOut],
     metafile: true,
     logLevel: 'warning',
   });

@@ -15,10 +15,11 @@ const [{ actions }, { exit }, { runCommand }] = await Promise.all([
 ]);
 
 // A reader that has seen enough, as in `slipway up | head`, is not an error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
-});
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
 
 await exit(
   await runCommand(process.argv.slice(2), {

@@ -10,8 +10,11 @@ export interface ProcessEdge {
   close(): void;
 }
 
+/** SIGHUP: the terminal was closed. Children have process groups of their own and would live on without us. */
+const CANCELLING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /**
- * The first SIGINT or SIGTERM aborts the signal and leaves the process time to end its children; `onSecond` decides what the
+ * The first signal that cancels aborts the signal and leaves the process time to end its children; `onSecond` decides what the
  * next one does. A runner sends SIGINT, 7.5 s later SIGTERM, and 2.5 s later kills.
  */
 export function createProcessEdge(
@@ -26,8 +29,7 @@ export function createProcessEdge(
     controller.abort(new Cancelled(name));
     onFirst();
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  for (const name of CANCELLING) process.on(name, onSignal);
   return {
     signal: controller.signal,
     temporary: () => {
@@ -35,8 +37,7 @@ export function createProcessEdge(
       return folder;
     },
     close: () => {
-      process.off('SIGINT', onSignal);
-      process.off('SIGTERM', onSignal);
+      for (const name of CANCELLING) process.off(name, onSignal);
       if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };
