@@ -10,6 +10,8 @@ export function unmodelled(dockerfile: Dockerfile, stages: readonly ResolvedStag
   for (const stage of stages) {
     if (stage.platform.os !== 'linux')
       out.push({ message: `the stage is for ${stage.platform.os}`, lines: stage.lines });
+    if (buildsOnDirectory(stage, stages))
+      out.push({ message: 'the stage builds on a directory that was handed in', lines: stage.lines });
     for (const step of stage.steps)
       if (step.kind === 'add' && step.sources.some(isGitReference))
         out.push({ message: 'ADD takes a git repository', lines: step.lines });
@@ -20,4 +22,12 @@ export function unmodelled(dockerfile: Dockerfile, stages: readonly ResolvedStag
 /** The official frontend, whose behaviour this room has; experiments of its labs channel it has not. */
 function isKnownSyntax(syntax: string): boolean {
   return /^(?:docker\.io\/)?docker\/dockerfile(?::[^@]*)?(?:@.*)?$/.test(syntax) && !syntax.includes('labs');
+}
+
+/** BuildKit makes layers and history of its own for such a base. */
+function buildsOnDirectory(stage: ResolvedStage, stages: readonly ResolvedStage[]): boolean {
+  const { base } = stage;
+  if (base.kind === 'stage')
+    return stages.find(({ index }) => index === base.index)?.base.kind === 'directory';
+  return base.kind === 'directory' && stage.steps.length > 0;
 }

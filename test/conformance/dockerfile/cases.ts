@@ -1,4 +1,5 @@
-interface Build {
+/** A question to both sides: what does this build come to? */
+export interface Build {
   readonly dockerfile: string;
   readonly target?: string;
   readonly platform?: string;

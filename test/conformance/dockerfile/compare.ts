@@ -66,7 +66,7 @@ function ourNode(one: Instruction): unknown {
 /** A configuration with its keys in one order. Layers, and the time where none is given, are left to the caller of resolveGraph. */
 export function comparable(config: ImageConfig): unknown {
   const history = config.history?.map(({ created: _, ...entry }) => entry);
-  return sortKeys({ ...config, rootfs: undefined, history });
+  return sortKeys({ ...config, created: undefined, rootfs: undefined, history });
 }
 
 function sortKeys(value: unknown): unknown {

@@ -3,7 +3,7 @@ import { parseDockerfile, resolveGraph } from '../../../shared/dockerfile/index.
 import { Failure } from '../../../shared/host/index.ts';
 import type { ContainerConfig, ImageConfig } from '../../../shared/oci/index.ts';
 import { describeWith } from '../../lab/index.ts';
-import { cases, refused } from './cases.ts';
+import { type Build, cases, refused } from './cases.ts';
 import { comparable, type Operation, ourOperations, theirOperations } from './compare.ts';
 import { random, randomBuild } from './generate.ts';
 import { buildkitCorpus, type Oracle, oracle } from './oracle.ts';
@@ -38,13 +38,6 @@ const images: Readonly<Record<string, ImageConfig>> = {
     StopSignal: 'SIGINT',
   }),
 };
-
-interface Build {
-  readonly dockerfile: string;
-  readonly target?: string;
-  readonly platform?: string;
-  readonly buildArgs?: Readonly<Record<string, string>>;
-}
 
 async function theirs(buildkit: Oracle, builds: readonly Build[]): Promise<unknown[]> {
   const defaults = {

@@ -147,6 +147,11 @@ describe('resolveGraph', () => {
     expect(await reasons('FROM scratch\nADD https://x.example/a.git /a\n')).toEqual([
       'ADD takes a git repository',
     ]);
+    const contexts = new Map([['a', { kind: 'directory', path: '/a' }]]);
+    expect(await reasons('FROM x AS a\nFROM a\nRUN x\n', { contexts })).toEqual([
+      'the stage builds on a directory that was handed in',
+    ]);
+    expect(await reasons('FROM x AS a\nFROM scratch\nCOPY --from=a x y\n', { contexts })).toEqual([]);
     expect(await reasons('FROM scratch\n', { platform: { os: 'windows', architecture: 'amd64' } })).toEqual([
       'the stage is for windows',
     ]);
