@@ -118,7 +118,9 @@ async function bundle(outdir: string): Promise<Metafile> {
 /** The licences of all that is in the bundles, as most of them ask for. */
 function licenses(metafile: Metafile): string {
   const packages = new Map<string, string>();
-  for (const input of Object.keys(metafile.inputs)) {
+  const used = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs));
+  for (const [input, { bytesInOutput }] of used) {
+    if (bytesInOutput === 0) continue;
     const folder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
     if (folder !== undefined && !packages.has(folder)) packages.set(folder, licenseOf(join(ROOT, folder)));
   }
