@@ -63,6 +63,8 @@ const DEFAULT_LIFE = 60;
 export class Authorizer {
   readonly #options: AuthorizerOptions;
   readonly #tokens = new Map<string, Promise<Token>>();
+  /** The header that was made of the last token of each set of scopes. */
+  readonly #newest = new Map<string, string>();
   #challenge: Challenge | undefined;
 
   constructor(options: AuthorizerOptions) {
@@ -95,7 +97,9 @@ export class Authorizer {
       challenges.find(({ scheme }) => scheme === 'basic');
     if (chosen === undefined) return false;
     this.#challenge = chosen;
-    this.#tokens.delete(scopes.join(' '));
+    // The token may be a newer one by now, which another request has fetched.
+    if (sent !== undefined && sent === this.#newest.get(scopes.join(' ')))
+      this.#tokens.delete(scopes.join(' '));
     return sent === undefined || chosen.scheme === 'bearer';
   }
 
@@ -121,12 +125,20 @@ export class Authorizer {
     signal: AbortSignal | undefined,
   ): Promise<Token> {
     const key = scopes.join(' ');
-    const known = await this.#tokens.get(key)?.catch(() => undefined);
+    const held = this.#tokens.get(key);
+    const known = await held?.catch(() => undefined);
     if (known !== undefined && known.expires - MARGIN > this.#options.now()) return known;
-    const fetched = this.#fetch(challenge, login, scopes, deed, signal);
+    // While this one waited, another request may have begun to fetch a new one.
+    if (this.#tokens.get(key) === held) this.#begin(key, this.#fetch(challenge, login, scopes, deed, signal));
+    return await this.#tokens.get(key)!;
+  }
+
+  #begin(key: string, fetched: Promise<Token>): void {
     this.#tokens.set(key, fetched);
-    fetched.catch(() => this.#tokens.delete(key));
-    return await fetched;
+    fetched.then(
+      ({ value }) => this.#newest.set(key, `Bearer ${value}`),
+      () => this.#tokens.delete(key),
+    );
   }
 
   async #fetch(

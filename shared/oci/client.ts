@@ -1,12 +1,12 @@
 import { tmpdir } from 'node:os';
-import { type Digest, digestOf } from '../content/index.ts';
+import { type Digest, digestOf, isDigest } from '../content/index.ts';
 import { didYouMean, Failure } from '../host/index.ts';
 import { pullScope, pushScope } from './auth.ts';
 import type { Credentials } from './credentials.ts';
 import { downloadBlob } from './download.ts';
 import { type HttpResponse, type Traffic, Transport } from './http.ts';
 import { listReferrers, listTags } from './listing.ts';
-import { describe, LARGEST_MANIFEST, MANIFEST_TYPES, parseDocument } from './manifest.ts';
+import { describe, isManifestType, LARGEST_MANIFEST, MANIFEST_TYPES, parseDocument } from './manifest.ts';
 import { formatReference, type Reference, type Repository, tagOrDigest } from './reference.ts';
 import { type Ask, Registry, smallBody } from './registry.ts';
 import type { Deed } from './registry-failure.ts';
@@ -77,8 +77,9 @@ export class RegistryClient {
     const digest = response.headers['docker-content-digest'];
     const size = response.headers['content-length'];
     // Neither header must be there (distribution-spec, "Checking if content exists in the registry"): then the bytes tell.
-    if (typeof digest !== 'string' || size === undefined) return (await this.manifest(reference)).descriptor;
-    return { mediaType: typeOf(response), digest: digest as Digest, size: Number(size) };
+    if (typeof digest !== 'string' || !isDigest(digest) || size === undefined)
+      return (await this.manifest(reference)).descriptor;
+    return { mediaType: typeOf(response), digest, size: Number(size) };
   }
 
   /** The manifest or index under a tag or digest, of at most 4 MiB. Throws a Failure when there is none. */
@@ -309,14 +310,23 @@ function checkedManifest(
   deed: Deed,
 ): Descriptor {
   const digest = digestOf(bytes);
-  const wanted = reference.digest ?? response.headers['docker-content-digest'] ?? digest;
+  const told = response.headers['docker-content-digest'];
+  const wanted = reference.digest ?? (typeof told === 'string' && isDigest(told) ? told : digest);
   if (digest !== wanted)
     throw new Passing(
       new Failure(
-        `Cannot ${deed.what}: the registry ${reference.registry} gave ${digest} where ${String(wanted)} was asked for.`,
+        `Cannot ${deed.what}: the registry ${reference.registry} gave ${digest} where ${wanted} was asked for.`,
       ),
     );
-  return { mediaType: typeOf(response), digest, size: bytes.length };
+  const type = typeOf(response);
+  return { mediaType: isManifestType(type) ? type : typeInside(bytes, type), digest, size: bytes.length };
+}
+
+/** A server of plain files may call every answer application/json. */
+function typeInside(bytes: Buffer, type: string): string {
+  const document = parseDocument(bytes, 'The manifest', type === '' ? undefined : type);
+  if (document.kind === 'index') return document.index.mediaType ?? MediaType.ociIndex;
+  return document.manifest.mediaType ?? MediaType.ociManifest;
 }
 
 function referrersTag({ registry, repository }: Repository, digest: Digest): Reference {

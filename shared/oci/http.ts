@@ -47,8 +47,8 @@ export interface TransportOptions {
   readonly connections: number;
 }
 
-/** Milliseconds without a byte in either direction, and those for a connection to be made. */
-const SILENCE = 120_000;
+/** Milliseconds without a byte in either direction (a registry may have to copy a blob that was committed), and for a connection. */
+const SILENCE = 300_000;
 const CONNECT = 30_000;
 
 /** Authorities missing in Node's own list are looked for in the system's, as other clients on the machine do. */
@@ -111,7 +111,7 @@ export class Transport {
     limitTime(request);
     const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
       request.once('response', resolve);
-      request.once('error', reject);
+      request.on('error', reject);
       request.once('close', () => reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })));
     });
     answered.catch(() => {}); // awaited below, behind the body

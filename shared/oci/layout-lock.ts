@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { constants, copyFile, link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Failure } from '../host/index.ts';
@@ -63,6 +63,19 @@ async function busy(path: string): Promise<Failure> {
 async function linked(mine: string, path: string): Promise<boolean> {
   try {
     await link(mine, path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return false;
+    // Some shared and removable file systems have no links.
+    if (code === 'EPERM' || code === 'ENOTSUP' || code === 'ENOSYS') return await copied(mine, path);
+    throw error;
+  }
+}
+
+async function copied(mine: string, path: string): Promise<boolean> {
+  try {
+    await copyFile(mine, path, constants.COPYFILE_EXCL);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;

@@ -136,7 +136,7 @@ export class Registry {
     return await this.#followed(ask, again);
   }
 
-  /** Follows redirects of reads. The login goes to the registry's own address alone: storage elsewhere has its own signed URLs. */
+  /** Follows redirects. The login goes to the registry's own address alone: storage elsewhere has its own signed URLs. */
   async #followed(ask: Ask, authorization: string | undefined): Promise<HttpResponse> {
     let url = typeof ask.to === 'string' ? new URL(ask.to, this.#base) : ask.to;
     for (let count = 0; ; count++) {
@@ -149,8 +149,7 @@ export class Registry {
         signal: ask.signal,
       });
       const { location } = response.headers;
-      if (!REDIRECTS.has(response.status) || location === undefined || !/^(GET|HEAD)$/.test(ask.method))
-        return response;
+      if (location === undefined || !mayFollow(ask, response.status)) return response;
       response.discard();
       if (count === MOST_REDIRECTS)
         throw new Failure(`Cannot ${ask.deed.what}: the registry ${this.name} redirects without end.`);
@@ -165,6 +164,12 @@ export class Registry {
       `Cannot ${deed.what}: the registry ${this.name} redirects to "${location}", which is no address.`,
     );
   }
+}
+
+/** Reads are redirected in any way; writes only where the method and the body stay (RFC 9110, 15.4) and can be sent again. */
+function mayFollow(ask: Ask, status: number): boolean {
+  if (/^(GET|HEAD)$/.test(ask.method)) return REDIRECTS.has(status);
+  return (status === 307 || status === 308) && ask.once !== true;
 }
 
 function baseOf(name: string, insecure: readonly string[]): URL {

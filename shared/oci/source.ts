@@ -35,8 +35,8 @@ export interface ResolvedImage {
 const LARGEST_CONFIG = 8 * 2 ** 20;
 
 /**
- * Finds the image for a platform under a tag or digest. Throws a Failure when the index has none for the platform, naming those
- * that it has, or when an image without an index was made for another one.
+ * Finds the image for a platform under a tag or digest. Throws a Failure when an index has none for the platform, naming those
+ * that it has. An image without an index is taken whatever it was made for, as BuildKit does: its configuration says what that is.
  */
 export async function resolveFrom(
   source: ImageSource,

@@ -24,8 +24,12 @@ const CHUNK = 16 * 2 ** 20;
 const HOLD_BACK = 64 * 2 ** 20;
 
 /** Whether the repository has the blob, with this size. */
-export async function hasBlob(place: UploadPlace, { digest, size }: Expected): Promise<boolean> {
-  const response = await place.registry.ask({
+export async function hasBlob(place: UploadPlace, blob: Expected): Promise<boolean> {
+  return await place.registry.repeat(place.deed, place.signal, () => hasBlobNow(place, blob));
+}
+
+async function hasBlobNow(place: UploadPlace, { digest, size }: Expected): Promise<boolean> {
+  const response = await place.registry.askOnce({
     ...basics(place),
     method: 'HEAD',
     to: `/v2/${place.repository.repository}/blobs/${digest}`,
@@ -98,7 +102,7 @@ class Upload {
 
   async attempt(number: number): Promise<void> {
     // The answer to a commit may have been lost, and the blob be there.
-    if (number > 0 && (await hasBlob(this.#place, this.#blob))) return;
+    if (number > 0 && (await hasBlobNow(this.#place, this.#blob))) return;
     const resumed =
       number > 0 && this.#session !== undefined ? await uploadedSoFar(this.#place, this.#session) : undefined;
     const { location, offset } = resumed ?? (await this.#begin(number));

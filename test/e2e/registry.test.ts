@@ -382,6 +382,60 @@ describeWith('a registry on a bad day', { registry: registryPart }, ({ registry:
     storage.close();
   });
 
+  it('redirects an upload to another host, which is not shown the login', async () => {
+    await using guard = await startTokenServer(host, { username: 'me', password: 'secret' });
+    await using proxy = await startProxy(guard.host);
+    await using storage = await startProxy(host);
+    await using client = clientOf({
+      credentials: loginAs({ kind: 'password', username: 'me', password: 'secret' }),
+    });
+    const name = freshName(proxy.host);
+    const bytes = noise(1000);
+    const location = `http://${storage.host}/v2/${name.repository}/blobs/uploads/`;
+    await client.has(name, blobOf(bytes));
+    proxy.rules = [
+      { method: /POST/, path: /uploads/, fault: { kind: 'answer', status: 307, headers: { location } } },
+    ];
+    await client.put(name, blobOf(bytes), () => chunked(bytes));
+    expect(await client.has(name, blobOf(bytes))).toBe(true);
+    expect(storage.seen.map(({ method, headers }) => [method, headers.authorization])).toEqual([
+      ['POST', undefined],
+      ['PUT', undefined],
+    ]);
+  });
+
+  it('may call its manifests plain JSON', async () => {
+    const { manifest } = sampleImage();
+    const server = http.createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
+      response.end(manifest);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    await using client = clientOf();
+    const name = freshName(`127.0.0.1:${(server.address() as AddressInfo).port}`);
+    expect((await client.manifest(at(name, 'v1'))).descriptor).toEqual(
+      descriptorOf(manifest, MediaType.ociManifest),
+    );
+    server.close();
+  });
+
+  it('is reached through a tunnel of the proxy with TLS', async () => {
+    const asked: string[] = [];
+    const proxy = http.createServer();
+    proxy.on('connect', (request, socket) => {
+      asked.push(request.url ?? '');
+      socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const env = { https_proxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` };
+    await using client = clientOf({ env });
+    await expect(client.head(at(freshName('registry.invalid'), 'v1'))).rejects.toThrow(
+      'the registry registry.invalid was not reached, the proxy refused the connection.',
+    );
+    expect(asked[0]).toBe('registry.invalid:443');
+    proxy.close();
+  });
+
   it('is reached through the proxy of the environment', async () => {
     // To a host that is not this machine by name; the proxy sends it where it is.
     const asked: string[] = [];
@@ -435,10 +489,9 @@ describeWith('a registry with tokens', { registry: registryPart }, ({ registry: 
     const { repository } = name;
     expect(new Set(guard.grants.flat())).toEqual(new Set([`repository:${repository}:pull,push`]));
     // The first requests all go without a token and are refused side by side.
-    expect(guard.grants.length).toBeLessThanOrEqual(8);
-    const before = guard.grants.length;
+    expect(guard.grants).toHaveLength(1);
     await push(target, sampleImage(), ['v1']);
-    expect(guard.grants.length).toBe(before);
+    expect(guard.grants).toHaveLength(1);
     expect(client.secrets.length).toBeGreaterThan(0);
   });
 

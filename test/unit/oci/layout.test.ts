@@ -190,12 +190,15 @@ describe('a layout', () => {
     await expect(layout.tags()).rejects.toThrow(Failure);
   });
 
-  it.skipIf(process.getuid?.() === 0)('says so when it cannot be written', async () => {
-    await chmod(join(directory, 'blobs', 'sha256'), 0o555);
-    await expect(layout.stream(once(Buffer.from('x'))())).rejects.toThrow(
-      'Cannot write to images: permission was denied',
-    );
-  });
+  it.skipIf(process.getuid?.() === 0)(
+    'says so when it cannot be written [needs a user other than root]',
+    async () => {
+      await chmod(join(directory, 'blobs', 'sha256'), 0o555);
+      await expect(layout.stream(once(Buffer.from('x'))())).rejects.toThrow(
+        'Cannot write to images: permission was denied',
+      );
+    },
+  );
 });
 
 describe('garbage collection', () => {
