@@ -32,8 +32,7 @@ export async function openDeliveries(
   inputs: Inputs<typeof definition>,
   outputs: readonly Output[],
 ): Promise<Places> {
-  const names = inputs.tags.map((tag) => checked(tag));
-  const pushed = pushedNames(inputs, names, outputs);
+  const pushed = pushedNames(inputs, readNames(inputs.tags), outputs);
   const registries = byRepository(pushed, client);
   const local = inputs.load || outputs.some(({ type }) => type !== 'push');
   const asked = inputs.layout !== '' || (registries.length === 0 && !local);
@@ -52,6 +51,11 @@ export async function openDeliveries(
     local: layout,
     layout: asked ? directory : undefined,
   };
+}
+
+/** Reads the names that an image is to have; a wrong one is a Failure, best known before anything is built. */
+export function readNames(tags: readonly string[]): Reference[] {
+  return tags.map(checked);
 }
 
 function checked(tag: string): Reference {

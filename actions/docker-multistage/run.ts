@@ -14,7 +14,7 @@ import {
 import { dockerCredentials, RegistryClient, resolveImage, type Traffic } from '../../shared/oci/index.ts';
 import { summary } from '../../shared/report/index.ts';
 import type { definition } from './definition.ts';
-import { openDeliveries } from './deliveries.ts';
+import { openDeliveries, readNames } from './deliveries.ts';
 import { exportImage } from './export.ts';
 import { lintImage, parseLevels } from './lint.ts';
 import { parseOutputs } from './outputs.ts';
@@ -69,6 +69,7 @@ export async function runImage(
 ): Promise<ImageRun> {
   const builder = readBuilder(host, inputs);
   const outputs = parseOutputs(inputs.outputs, host.workspace);
+  readNames(inputs.tags);
   const levels = parseLevels(inputs['lint-levels']);
   const client = await openClient(host);
   try {

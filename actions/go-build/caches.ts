@@ -83,10 +83,15 @@ function cacheRun({ branch, baseBranch, defaultBranch, sha }: RunContext): Cache
   return { branch, baseBranch, defaultBranch, sha: sha ?? Date.now().toString(36) };
 }
 
+/** Whether `main` came so far that there is something to save. */
+export function hasStepCaches(host: Host): boolean {
+  return (host.state(STATE) ?? '') !== '';
+}
+
 /** The post step: saves what the build gained, also when it failed or a later step did. */
 export async function saveStepCaches(host: Host, inputs: Parameters<typeof openStore>[1]): Promise<void> {
-  const file = host.state(STATE);
-  if (file === undefined || file === '') return;
+  if (!hasStepCaches(host)) return;
+  const file = host.state(STATE)!;
   const memory = JSON.parse(readFileSync(file, 'utf8')) as Memory;
   rmSync(file, { force: true });
   const store = openStore(host, inputs);

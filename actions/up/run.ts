@@ -5,7 +5,7 @@ import { differences, factsOf } from '../../shared/lift/index.ts';
 import { parsePlatform } from '../../shared/oci/index.ts';
 import { summary } from '../../shared/report/index.ts';
 import { type ImageRun, referenceOf, runImage } from '../docker-multistage/run.ts';
-import { StepCaches, saveStepCaches } from '../go-build/caches.ts';
+import { hasStepCaches, StepCaches, saveStepCaches } from '../go-build/caches.ts';
 import { buildWithCaches, planWithCaches } from '../go-build/run.ts';
 import { openStore } from '../go-build/store.ts';
 import { buildRequests, layOutStages, plannedFor, stageFolder } from './programs.ts';
@@ -40,7 +40,7 @@ export async function main(host: Host, inputs: UpInputs): Promise<void> {
 
 /** Saves what the run gained for the next one, also after a failure. */
 export async function post(host: Host, inputs: UpInputs): Promise<void> {
-  await saveStepCaches(host, (await openService(host, inputs)).build);
+  if (hasStepCaches(host)) await saveStepCaches(host, (await openService(host, inputs)).build);
 }
 
 const NO_STAGES: StagesReading = { file: '', lifted: [], kept: [] };

@@ -11,6 +11,7 @@ import {
 import type { ImageRequest } from '../../shared/image/index.ts';
 import { formatPlatform, machinePlatform, parsePlatform } from '../../shared/oci/index.ts';
 import { definition as imageDefinition } from '../docker-multistage/definition.ts';
+import { readNames } from '../docker-multistage/deliveries.ts';
 import { readRequest } from '../docker-multistage/request.ts';
 import { cacheFolder, type ImageInputs } from '../docker-multistage/run.ts';
 import { definition as buildDefinition } from '../go-build/definition.ts';
@@ -99,6 +100,7 @@ function openImage(host: Host, inputs: UpInputs, draft: Draft): Service['image']
     push: String(inputs.push.length > 0),
     tags: inputs.push.length > 0 ? inputs.push.join('\n') : (section.tags ?? `${draft.name}:latest`),
   });
+  readNames(given.tags);
   const request = readRequest(host, given, cacheFolder(), process.env);
   return { kind: 'image', inputs: given, request: { ...request, state: join(directory, '.slipway') } };
 }
