@@ -1,3 +1,5 @@
+import type { GlobQuestion, IgnoreQuestion, WordQuestion } from './ours.ts';
+
 /** Random inputs that are the same in every run. */
 export interface Random {
   below(limit: number): number;
@@ -23,7 +25,7 @@ export function random(seed: number): Random {
 }
 
 /** Pieces that shell words are made of. */
-export const wordPieces = [
+const wordPieces = [
   '$',
   '{',
   '}',
@@ -161,7 +163,7 @@ export function randomDockerfile(from: Random): string {
   return `${head}FROM scratch\n${body}`;
 }
 
-export const pathPieces = [
+const pathPieces = [
   'a',
   'b',
   'ab',
@@ -184,9 +186,9 @@ export const pathPieces = [
   '$',
   'a.go',
 ];
-export const plainPathPieces = ['a', 'b', 'ab', 'abc', 'a.go', 'é', '*', '-', '+', '(', '$', 'c'];
+const plainPathPieces = ['a', 'b', 'ab', 'abc', 'a.go', 'é', '*', '-', '+', '(', '$', 'c'];
 
-export function randomPath(from: Random): string {
+function randomPath(from: Random): string {
   return Array.from({ length: from.below(4) + 1 }, () => from.text(plainPathPieces, 2)).join('/');
 }
 
@@ -278,4 +280,39 @@ export function randomBuild(from: Random): string {
     }
   }
   return `${lines.join('\n')}\n`;
+}
+
+export const many = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);
+
+export function randomWord(from: Random): WordQuestion {
+  return {
+    word: from.text(wordPieces, 7),
+    escape: from.pick(['\\', '\\', '`'] as const),
+    rawQuotes: from.below(4) === 0,
+    rawEscapes: from.below(4) === 0,
+    ignoreQuotes: from.below(5) === 0,
+    keepUnset: from.below(4) === 0,
+  };
+}
+
+export function randomIgnore(from: Random): IgnoreQuestion {
+  const given = many(
+    from.below(5) + 1,
+    () => from.pick(['', '', '!', '# ', ' ', '/']) + from.text(pathPieces, 5),
+  );
+  const paths = many(12, () => randomPath(from));
+  return from.below(2) === 0 ? { text: given.join('\n'), paths } : { patterns: given, paths };
+}
+
+export function randomGlob(from: Random): GlobQuestion {
+  return { pattern: from.text(pathPieces, 5), paths: many(12, () => randomPath(from)) };
+}
+
+/** Patterns for which a regular expression would be too slow. */
+export function randomStars(from: Random): IgnoreQuestion {
+  const pieces = ['*', '**', '**/', '*/', 'a', 'b', '/', '?', '[ab]', '[^a]', '\\*'];
+  const some = (count: number) => many(count, () => from.pick(pieces)).join('');
+  const pattern = `a*${some(6)}*${some(4)}**`.replace(/\*{3,}/g, '**');
+  const path = () => many(from.below(4) + 1, () => from.text(['a', 'b', 'ab', '*'], 3)).join('/');
+  return { patterns: [pattern], paths: many(12, path) };
 }
