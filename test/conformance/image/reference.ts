@@ -22,8 +22,6 @@ export type Comparable = Omit<ImageConfig, 'rootfs' | 'created' | 'history'> & {
 /** A builder of the same Dockerfiles that is not ours. */
 export interface Reference {
   readonly name: string;
-  /** Whether `COPY --link` makes layers of its own; the engine's graph drivers cannot, and copy as without it. */
-  readonly links: boolean;
   /** Builds a folder with a Dockerfile. Throws with the builder's words when it refuses. */
   build(folder: string, options: BuildArguments): Promise<Made>;
   /** Unpacks an image of a registry as engines do, and lists what is there. */
@@ -58,7 +56,6 @@ export function buildkitReference({ address, buildctl }: BuildKit): Reference {
   };
   return {
     name: 'BuildKit',
-    links: true,
     build: async (folder, options) => {
       const out = await mkdtemp(`${folder}-out-`);
       await solve(folder, options, [`type=tar,dest=${out}/tree.tar`, `type=oci,tar=false,dest=${out}/image`]);
@@ -95,7 +92,6 @@ export function engineReference(engine: Engine): Reference {
     ]);
   return {
     name: `Docker Engine ${engine.version}`,
-    links: false,
     build: async (folder, options) => {
       const out = await mkdtemp(`${folder}-out-`);
       await build(folder, options, ['--output', `type=tar,dest=${out}/tree.tar`]);
