@@ -27,7 +27,7 @@ function parseLevel(line: string): [string, Level] {
 /** Annotates what the lint finds, with the fix. Findings of the level "error" are a Failure, before anything is made. */
 export function lintImage(host: Host, plan: ImagePlan, levels: Readonly<Record<string, Level>>): void {
   const ignore = plan.ignore === undefined ? undefined : createIgnore(plan.ignore.text);
-  const findings = lint(plan.dockerfile, { levels, context: { ignore } });
+  const findings = lint(plan.dockerfile, { levels, context: { ignore } }).filter((one) => matters(one, plan));
   for (const finding of findings) annotate(host, plan, finding);
   const errors = findings.filter(({ level }) => level === 'error');
   if (errors.length === 0) return;
@@ -35,6 +35,15 @@ export function lintImage(host: Host, plan: ImagePlan, levels: Readonly<Record<s
   throw new Failure(
     `${plan.dockerfile.path} breaks ${errors.length === 1 ? 'a rule' : `${errors.length} rules`} of the level "error": ${rules}. Mend it, give the rule another level with lint-levels, or put "# slipway-ignore ${errors[0]!.rule}" above the line.`,
   );
+}
+
+/** Advice on how a stage could be built faster or pinned better has no weight where the stage is not built. */
+function matters({ level, lines }: Finding, { dockerfile, request }: ImagePlan): boolean {
+  const stage = dockerfile.stages.find(
+    (one) => one.lines.start <= lines.start && lines.start <= one.lines.end,
+  );
+  const handedIn = stage !== undefined && (stage.name ?? String(stage.index)) in request.handedIn;
+  return level !== 'notice' || !handedIn;
 }
 
 function annotate(host: Host, plan: ImagePlan, { rule, level, message, fix, lines }: Finding): void {
