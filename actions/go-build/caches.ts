@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Store } from '../../shared/cache/index.ts';
@@ -58,7 +59,8 @@ export class StepCaches {
     this.#restored.push(...(await restoreGoCaches(store, caches, task, this.#options())));
     if (!this.#restored.some(({ cache }) => cache.kind === 'programs'))
       this.#restored.push({ cache: programsCache(plan, run), since: Date.now(), exact: false, files: {} });
-    this.#file = join(plan.module.root, '.slipway', 'go', 'caches.json');
+    // Of this step alone: a job may build the same module in several, and their post steps run when all have ended.
+    this.#file = join(plan.module.root, '.slipway', 'go', `caches-${randomUUID()}.json`);
     this.#remember(false);
   }
 
@@ -92,6 +94,7 @@ export function hasStepCaches(host: Host): boolean {
 export async function saveStepCaches(host: Host, inputs: Parameters<typeof openStore>[1]): Promise<void> {
   if (!hasStepCaches(host)) return;
   const file = host.state(STATE)!;
+  if (!existsSync(file)) return host.log('Nothing is saved: a later step has emptied the workspace.');
   const memory = JSON.parse(readFileSync(file, 'utf8')) as Memory;
   rmSync(file, { force: true });
   const store = openStore(host, inputs);
