@@ -1,7 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { type Finished, run } from '../../shared/exec/index.ts';
+import { labRoot } from './place.ts';
 import type { Tool } from './tools.ts';
 
 export interface WorkflowRun {
@@ -18,14 +19,14 @@ export interface WorkflowRun {
 
 /**
  * Runs a workflow with act on this machine itself, in no container, with the Node of this process. act ends with 0 when every job
- * succeeded. What it prints is in `stdout`, each line with its job.
+ * succeeded. What it prints is in `stdout`, each line with its job. Its artifact server is off: it has one fixed port for all runs.
  */
 export async function runWorkflow(act: Tool, workflow: WorkflowRun): Promise<Finished> {
   const state = await mkdtemp(join(tmpdir(), 'slipway-act-'));
   const secrets = join(state, 'none');
   await writeFile(secrets, '');
   try {
-    return await run({
+    const finished = await run({
       program: act.program,
       // biome-ignore format: a flag with its value
       args: [
@@ -36,7 +37,6 @@ export async function runWorkflow(act: Tool, workflow: WorkflowRun): Promise<Fin
         '--action-offline-mode',
         '--secret-file', secrets, '--env-file', secrets, '--var-file', secrets, '--input-file', secrets,
         '--cache-server-addr', '127.0.0.1', '--cache-server-path', join(state, 'cache'),
-        '--artifact-server-addr', '127.0.0.1', '--artifact-server-path', join(state, 'artifacts'),
         ...Object.entries(workflow.actions ?? {}).flatMap(([name, folder]) => ['--local-repository', `${name}=${folder}`]),
         ...Object.entries(workflow.variables ?? {}).flatMap(([name, value]) => ['--var', `${name}=${value}`]),
       ],
@@ -44,6 +44,8 @@ export async function runWorkflow(act: Tool, workflow: WorkflowRun): Promise<Fin
         ...process.env,
         PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
         XDG_CACHE_HOME: join(state, 'xdg'),
+        // Kept from run to run, for each workflow its own: go-build prunes it to what the workflow used.
+        GOCACHE: join(labRoot, 'go-build', basename(workflow.repository)),
         // act looks for an engine even where it needs none.
         DOCKER_HOST: 'unix:///nonexistent.sock',
         ...workflow.env,
@@ -51,6 +53,10 @@ export async function runWorkflow(act: Tool, workflow: WorkflowRun): Promise<Fin
       accept: [0, 1],
       timeout: 600_000,
     });
+    // What act itself has to say, such as a port that is taken; the jobs write to the other stream.
+    const fatal = finished.stderr.split('\n').find((line) => line.includes('level=fatal'));
+    if (fatal !== undefined) throw new Error(fatal);
+    return finished;
   } finally {
     await rm(state, { recursive: true, force: true, maxRetries: 3 });
   }
