@@ -1,13 +1,13 @@
 import { readFileSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import {
   type Dockerfile,
   type Lines,
-  parseDockerfile,
   type ResolvedStage,
   resolveGraph,
   type StageGraph,
 } from '../../shared/dockerfile/index.ts';
+import { readDockerfile } from '../../shared/image/index.ts';
 import { type ContextFiles, type GoProgram, readGoStage } from '../../shared/lift/index.ts';
 import { formatPlatform, type ImageConfig, type Platform } from '../../shared/oci/index.ts';
 
@@ -52,8 +52,7 @@ export interface StagesReading {
 
 /** Finds the stages of a Dockerfile that do nothing but compile Go programs for later stages, on every platform. */
 export async function readStages(request: StagesRequest): Promise<StagesReading> {
-  const file = relative(request.workspace, request.dockerfile);
-  const dockerfile = parseDockerfile(readFileSync(request.dockerfile, 'utf8'), file);
+  const dockerfile = readDockerfile(request);
   const graphs = await Promise.all(
     request.platforms.map((platform) => graphOf(dockerfile, request, platform)),
   );
@@ -61,7 +60,7 @@ export async function readStages(request: StagesRequest): Promise<StagesReading>
     readOne(stage, graphs, request.context),
   );
   return {
-    file,
+    file: dockerfile.path,
     lifted: readings.flatMap((one) => ('programs' in one ? [one] : [])),
     kept: readings.flatMap((one) => ('because' in one ? [one] : [])),
   };

@@ -134,7 +134,8 @@ function checkRequest(request: ImageRequest): void {
     );
 }
 
-function readDockerfile(request: ImageRequest): Dockerfile {
+/** Reads the Dockerfile of a request. Throws a Failure when it is not there or is none. */
+export function readDockerfile(request: Pick<ImageRequest, 'workspace' | 'dockerfile'>): Dockerfile {
   const shown = relative(request.workspace, request.dockerfile);
   let text: string;
   try {
