@@ -175,6 +175,7 @@ const cases: Readonly<
     bad: [
       `${final}RUN apt-get update && apt-get install -y --no-install-recommends curl\n`,
       `${final}RUN apk add curl\n`,
+      'FROM alpine:3 AS a\nRUN apk add curl\nFROM a\nUSER 1\n',
       `${final}RUN pip3 install x\n`,
       `${final}RUN dnf -y install x\n`,
       `${final}RUN set -ex; \\\n  npm ci\n`,
