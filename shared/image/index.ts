@@ -12,5 +12,5 @@ export { exportDocker, exportFolder, exportTar } from './export.ts';
 export { exportOci } from './layout-archive.ts';
 export { buildImage } from './make.ts';
 export { buildxMetadata, imageId } from './metadata.ts';
-export { type ImagePlan, planImage } from './plan.ts';
+export { type ImagePlan, planImage, readDockerfile } from './plan.ts';
 export type { ImageRequest, ResolveImage } from './request.ts';
