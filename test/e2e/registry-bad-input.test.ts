@@ -446,6 +446,21 @@ const cases: readonly Case[] = [
     run: (stage) => pullThrough(stage, /blobs/, { kind: 'corrupt' }),
   },
   {
+    title: 'a layer with a wrong bit that nobody stores',
+    says: /gave sha256:\w+ for the blob sha256:/,
+    run: async ({ host }) => {
+      await using direct = clientOf();
+      const name = freshName(host);
+      const { layer, ...rest } = sampleImage();
+      await push(registryTarget(direct, name), { layer, ...rest }, ['v1']);
+      await using proxy = await startProxy(host, [
+        { method: /GET/, path: /blobs/, fault: { kind: 'corrupt' } },
+      ]);
+      await using client = clientOf();
+      for await (const _ of client.blob({ ...name, registry: proxy.host }, blobOf(layer)));
+    },
+  },
+  {
     title: 'a layer that is longer than it should be',
     says: /has more than its \d+ bytes/,
     run: (stage) => pullThrough(stage, /blobs/, { kind: 'lengthen' }),

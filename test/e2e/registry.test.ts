@@ -239,6 +239,8 @@ describeWith('a registry on a bad day', { registry: registryPart }, ({ registry:
     ];
     await client.put(name, blobOf(bytes), () => chunked(bytes));
     expect(await sizeAndDigestOf(client.blob(name, blobOf(bytes)))).toEqual(blobOf(bytes));
+    const methods = proxy.seen.map(({ method }) => method);
+    expect(methods.slice(0, 6)).toEqual(['POST', 'PUT', 'HEAD', 'GET', 'PATCH', 'PUT']);
     const resumed = proxy.seen.find(({ method }) => method === 'PATCH');
     expect(resumed?.headers['content-range']).toMatch(/^\d{8,}-41943039$/);
     expect(resumed!.bytes).toBeLessThan(20 * MIB);

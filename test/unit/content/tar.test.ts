@@ -263,6 +263,61 @@ describe('a damaged archive', () => {
   });
 });
 
+/** An archive of one file behind an extended header with these records. */
+async function extended(records: Record<string, string>, content: string): Promise<Buffer> {
+  const body = Object.entries(records)
+    .map(([keyword, value]) => {
+      const rest = ` ${keyword}=${value}\n`;
+      const length = rest.length + String(rest.length + 2).length;
+      return `${length}${rest}`;
+    })
+    .join('');
+  const header = (await archive([file('pax', body.length), body])).subarray(
+    0,
+    512 + Math.ceil(body.length / 512) * 512,
+  );
+  header.write('x', 156);
+  resum(header);
+  return Buffer.concat([
+    header,
+    await archive([file('stored', content.length), content], [file('after', 1), 'z']),
+  ]);
+}
+
+describe('a sparse file', () => {
+  const records = (map: string, size = 20) => ({
+    'GNU.sparse.name': 'real',
+    'GNU.sparse.realsize': String(size),
+    'GNU.sparse.map': map,
+  });
+
+  it('is given in full, under its own name', async () => {
+    const found = await listed(await extended(records('2,3,10,2'), 'abcde'));
+    expect(found.map(({ entry }) => [entry.name, entry.size])).toEqual([
+      ['real', 20],
+      ['after', 1],
+    ]);
+    expect(found[0]!.content).toBe('\0\0abc\0\0\0\0\0de'.padEnd(20, '\0'));
+  });
+
+  it.each([
+    ['pieces that overlap', records('2,3,4,2'), 'overlap or lie outside'],
+    ['a piece behind the end', records('18,5'), 'overlap or lie outside'],
+    ['fewer bytes in its map than are there', records('2,3'), 'does not fit the bytes that are there'],
+    ['more bytes in its map than are there', records('2,9'), 'does not fit the bytes that are there'],
+    ['half a piece', records('2,3,4'), 'has an offset without a length'],
+    ['a letter in its map', records('2,x'), '"x" in a sparse map is no number'],
+    ['no size', { 'GNU.sparse.map': '0,5' }, 'a sparse file has no size'],
+    [
+      'a map in front that does not end',
+      { 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.realsize': '20' },
+      'a sparse map has no end',
+    ],
+  ])('with %s is refused', async (_, given, sentence) => {
+    await expect(listed(await extended(given, 'abcde'))).rejects.toThrow(sentence);
+  });
+});
+
 describe('safeRelative', () => {
   it.each([
     ['a/b', 'a/b'],

@@ -59,6 +59,19 @@ describe.each(['gzip', 'zstd'] as const)('%s', (compression) => {
     expect(new Set(digests).size).toBe(1);
   });
 
+  it('is the same bytes when the input comes slowly, and memory is used again', async () => {
+    const content = mixed(6 * MIB + 5);
+    async function* slow() {
+      for await (const part of cut(content, MIB / 2)) {
+        yield part;
+        await new Promise((resolve) => setTimeout(resolve, 30));
+      }
+    }
+    const compressed = await bytesOf(compress(slow(), compression));
+    expect(peer(compressed).equals(content)).toBe(true);
+    expect(compressed.equals(await bytesOf(compress(cut(content, 65_536), compression)))).toBe(true);
+  });
+
   it('passes on the error of its input', async () => {
     async function* broken() {
       yield mixed(2 * MIB);

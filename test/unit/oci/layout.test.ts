@@ -235,7 +235,8 @@ describe('garbage collection', () => {
   });
 });
 
-describe('the lock of a layout', () => {
+// A lock that is not seen to be stale is waited for, for 15 s.
+describe('the lock of a layout', { timeout: 10_000 }, () => {
   it('lets writers of several processes in one after the other', async () => {
     const stored = await image(layout, 'one', ['first']);
     const writer = fileURLToPath(import.meta.resolve('./layout-writer.ts'));
