@@ -35,9 +35,8 @@ export async function benchDelivery(where: Where, rounds: number): Promise<strin
     const samples = [];
     for (const contender of contenders)
       samples.push(...(await measureAll(contender, where, targets, home, rounds)));
-    const title = where === 'machine' ? 'One machine' : 'A fresh runner each time';
     tables.push(
-      `### ${title}, ${targets.length} target${targets.length === 1 ? '' : 's'}, median of ${rounds}\n\n${render(samples)}`,
+      `**${targets.length === 1 ? 'One target' : `${targets.length} targets`}**, median of ${rounds}\n\n${render(samples)}`,
     );
   }
   return tables.join('\n\n');

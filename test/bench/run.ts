@@ -1,4 +1,6 @@
-// `npm run bench [-- start|machine|runner]… [--rounds N]`: prints tables, judges nothing.
+// `npm run bench [-- start|machine|runner]… [--rounds N] [--write]`: prints tables, judges nothing. --write keeps them in docs/benchmarks.md.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchDelivery } from './deliver.ts';
 import { machine } from './machine.ts';
@@ -7,12 +9,34 @@ import { benchStart } from './start.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '3' } },
+  options: { rounds: { type: 'string', default: '3' }, write: { type: 'boolean', default: false } },
 });
 const rounds = Math.max(1, Math.min(Number(values.rounds) || 3, mostRounds));
-const wanted = (name: string) => positionals.length === 0 || positionals.includes(name);
 
-console.log(`${await machine()}\n`);
-if (wanted('start')) console.log(`### Start of an action\n\n${await benchStart(10)}\n`);
-for (const where of ['machine', 'runner'] as const)
-  if (wanted(where)) console.log(`${await benchDelivery(where, rounds)}\n`);
+const benches: Readonly<Record<string, () => Promise<string>>> = {
+  start: () => benchStart(10),
+  machine: () => benchDelivery('machine', rounds),
+  runner: () => benchDelivery('runner', rounds),
+};
+
+const unknown = positionals.find((name) => !Object.hasOwn(benches, name));
+if (unknown !== undefined)
+  throw new Error(`There is no bench "${unknown}"; there are ${Object.keys(benches).join(', ')}.`);
+
+const measuredOn = await machine();
+for (const [name, bench] of Object.entries(benches)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  const result = `${await bench()}\n\n${measuredOn}.`;
+  console.log(`${result}\n`);
+  if (values.write) await keep(name, result);
+}
+
+/** Puts a result between the comments that bear its name. */
+async function keep(name: string, result: string): Promise<void> {
+  const page = join(import.meta.dirname, '../../docs/benchmarks.md');
+  const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const text = await readFile(page, 'utf8');
+  const [start, end] = [text.indexOf(open), text.indexOf(close)];
+  if (start < 0 || end < start) throw new Error(`${page} has no place for "${name}".`);
+  await writeFile(page, `${text.slice(0, start + open.length)}\n\n${result}\n\n${text.slice(end)}`);
+}
