@@ -44,6 +44,8 @@ export interface RestoredCache {
   /** Milliseconds since 1970 before the restore. */
   readonly since: number;
   readonly exact: boolean;
+  /** All of it was on this machine before, so that nothing was asked of the store. */
+  readonly local?: boolean;
   /** Sizes of the restored files by name; empty when nothing was restored. */
   readonly files: Readonly<Record<string, number>>;
 }
@@ -148,9 +150,12 @@ export function filesToKeep({ cache, since }: RestoredCache): KeptFile[] {
   return programFiles(cache.folder);
 }
 
+/** Go notes the use of an object only when its time is older than this (cmd/go/internal/cache, mtimeInterval). */
+const UNNOTED = 3_600_000;
+
 /**
- * Objects with a time not before `since`: made by this run, or used by it, since Go notes the use of a file that is older than an
- * hour. Files of a machine's own cache that are younger are kept too, which is too much rather than too little.
+ * Objects that this run made or used. One that was less than an hour old when the run began shows no use: an earlier step of the job
+ * made it, or another build on this machine. It is kept, for it may be what everything hangs on.
  */
 function usedObjects(folder: string, since: number): KeptFile[] {
   const kept: KeptFile[] = [];
@@ -160,7 +165,8 @@ function usedObjects(folder: string, since: number): KeptFile[] {
       const path = join(folder, part, name);
       if (!/^[0-9a-f]{64}-[ad]$/.test(name)) continue;
       const stats = statSync(path, { throwIfNoEntry: false });
-      if (stats?.isFile() && stats.mtimeMs >= since - 1000) kept.push({ name: `${part}/${name}`, path });
+      if (stats?.isFile() && stats.mtimeMs >= since - UNNOTED - 1000)
+        kept.push({ name: `${part}/${name}`, path });
     }
   }
   return kept;
@@ -212,6 +218,7 @@ export function gainOf(
   kept: readonly { readonly name: string; readonly size: number }[],
 ): Gain {
   if (kept.length === 0) return { kind: 'skip', because: 'there is nothing to keep' };
+  if (restored.local) return { kind: 'skip', because: 'all of it was on this machine before' };
   if (restored.exact) return { kind: 'skip', because: 'the entry of this key is there already' };
   // Small, and wanted only by runs that built something.
   if (restored.cache.kind === 'programs') return { kind: 'save', because: 'programs were built' };

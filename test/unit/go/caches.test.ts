@@ -44,19 +44,21 @@ const restored = (
 const kept = (files: Record<string, number>) => Object.entries(files).map(([name, size]) => ({ name, size }));
 
 describe('what a cache keeps', () => {
-  it('of objects: what has the time of this run, and nothing that is no object', () => {
+  it('of objects: what this run made or may have used, and nothing that is no object', () => {
     const now = Date.now();
     const a = (n: number, kind = 'a') =>
       `${String(n).padStart(2, '0')}/${String(n).repeat(64).slice(0, 64)}-${kind}`;
     put(a(11), 'used', now);
     put(a(11, 'd'), 'used', now);
     put(a(22), 'not used', now - 25 * 3_600_000);
+    put(a(33), 'not used, and old enough that a use would show', now - 61 * 60_000);
+    put(a(44), 'of an earlier step: a use does not show', now - 30 * 60_000);
     put('trim.txt', 'now', now);
     put('README', 'now', now);
     put('33/short-a', 'now', now);
     put('fuzz/x', 'now', now);
     const names = filesToKeep({ ...restored('objects'), since: now - 5000 }).map(({ name }) => name);
-    expect(names.sort()).toEqual([a(11), a(11, 'd')]);
+    expect(names.sort()).toEqual([a(11), a(11, 'd'), a(44)]);
   });
 
   it('of modules: what go.sum lists, under the names of the module proxy', () => {
@@ -87,6 +89,13 @@ describe('what is worth an upload', () => {
   it.each<[string, RestoredCache, Record<string, number>, 'save' | 'skip', string]>([
     ['a first entry', restored('objects'), { a: MB }, 'save', 'nothing was restored'],
     ['nothing', restored('objects'), {}, 'skip', 'there is nothing to keep'],
+    [
+      'modules that were here',
+      { ...restored('modules'), local: true },
+      { a: MB },
+      'skip',
+      'all of it was on this machine before',
+    ],
     [
       'the entry of the key itself',
       restored('objects', { a: MB }, true),
