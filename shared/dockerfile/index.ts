@@ -10,5 +10,6 @@ export {
 } from './lint/index.ts';
 export type * from './model.ts';
 export { parseDockerfile } from './parse.ts';
-export { type ResolveOptions, resolveGraph } from './resolve.ts';
+export type { ResolveOptions } from './resolution.ts';
+export { resolveGraph } from './resolve.ts';
 export type { NamedContext } from './stages.ts';

@@ -1,5 +1,11 @@
 import { didYouMean, Failure } from '../host/index.ts';
-import { formatReference, type Platform, parsePlatform, parseReference } from '../oci/index.ts';
+import {
+  formatPlatform,
+  formatReference,
+  type Platform,
+  parsePlatform,
+  parseReference,
+} from '../oci/index.ts';
 import { expand, type Lookup } from './expand.ts';
 import { type RunStatement, readInstruction, type Statement } from './instruction.ts';
 import type { Dockerfile, Instruction, Source, Stage } from './model.ts';
@@ -40,6 +46,8 @@ export interface Outline {
   /** Stages by lower-case name; of two with one name the later one. */
   readonly names: ReadonlyMap<string, number>;
   readonly external: (name: string) => Source & PlannedBase;
+  /** Contexts that stand for something, by their names as given. */
+  readonly usedContexts: ReadonlySet<string>;
 }
 
 /** Expands text with the escape character of the Dockerfile; a fault becomes a Failure without a place. */
@@ -65,7 +73,8 @@ export function outline(
   contexts: ReadonlyMap<string, NamedContext>,
   platform: Platform,
 ): Outline {
-  const find = contextFinder(contexts, platform);
+  const usedContexts = new Set<string>();
+  const find = contextFinder(contexts, platform, usedContexts);
   const names = new Map<string, number>();
   const stages = dockerfile.stages.map((stage) =>
     within(dockerfile.path, stage.opening.lines, () => {
@@ -79,6 +88,7 @@ export function outline(
     stages,
     names,
     external: (name) => externalSource(name, names, find),
+    usedContexts,
   };
   for (const stage of stages) {
     const commands = stage.stage.instructions.map((instruction) => toCommand(result, instruction));
@@ -92,15 +102,20 @@ export function outline(
 type FindContext = (name: string) => NamedContext | undefined;
 
 /** Looks contexts up by the familiar form of their name, as `alpine` for `docker.io/library/alpine:latest`. */
-function contextFinder(contexts: ReadonlyMap<string, NamedContext>, platform: Platform): FindContext {
-  const byName = new Map([...contexts].map(([name, context]) => [contextName(name), context]));
-  const suffix = [platform.os, platform.architecture, ...(platform.variant ? [platform.variant] : [])].join(
-    '/',
-  );
+function contextFinder(
+  contexts: ReadonlyMap<string, NamedContext>,
+  platform: Platform,
+  used: Set<string>,
+): FindContext {
+  const byName = new Map([...contexts.keys()].map((given) => [contextName(given), given]));
+  const suffix = formatPlatform(platform);
   return (name) => {
     if (/^(scratch|context)$/i.test(name)) return undefined;
     const familiar = contextName(name);
-    return byName.get(`${familiar}::${suffix}`) ?? byName.get(familiar);
+    const given = byName.get(`${familiar}::${suffix}`) ?? byName.get(familiar);
+    if (given === undefined) return undefined;
+    used.add(given);
+    return contexts.get(given);
   };
 }
 

@@ -87,6 +87,23 @@ describe('resolveGraph', () => {
     ]);
   });
 
+  it('warns of a context that stands for nothing', async () => {
+    const directory = { kind: 'directory', path: '/out' } as const;
+    const contexts = new Map([
+      ['biuld', directory],
+      ['context', directory],
+      ['build::linux/arm64', directory],
+      ['busybox', directory],
+    ]);
+    const graph = await resolve('FROM scratch AS build\nFROM scratch\nCOPY --from=busybox:latest a b\n', {
+      contexts,
+    });
+    expect(graph.warnings.map((one) => one.message)).toEqual([
+      'The context biuld is given, but no stage and no image of Dockerfile has that name. Did you mean "build"?',
+      'The context context is given, but that name is reserved.',
+    ]);
+  });
+
   it('warns of a source that is nearly the name of a stage', async () => {
     const graph = await resolve(
       'FROM scratch AS build\nFROM scratch\nCOPY --from=biuld a b\nCOPY --from=busybox a b\n',
