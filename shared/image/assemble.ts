@@ -15,14 +15,17 @@ import { type Chmod, parseChmod } from './mode.ts';
 import { type Owner, type ReadContent, resolveOwner } from './owner.ts';
 import {
   type Archive,
+  baseOf,
   clean,
   type Directory,
   emptyDirectory,
   type FileSystem,
   fileSystem,
   follow,
+  join,
   lookup,
   makeDirectories,
+  parentOf,
   type RegularFile,
 } from './tree.ts';
 import { Unmodelled } from './unmodelled.ts';
@@ -175,17 +178,33 @@ async function copySource(
 ): Promise<void> {
   const tree = await around.source(step.from);
   const parents = step.parents ? splitParents(source) : undefined;
+  // BuildKit looks for the path "/" then, which it does not find.
+  if (parents?.pattern === '') throw new Unmodelled('COPY --parents takes everything', step.lines);
   const include: Ignore | undefined = parents === undefined ? undefined : createMatcher([parents.pattern]);
   if (parents?.required) requirePath(tree, `${parents.root}/${parents.pattern}`);
-  for (const path of expandSource(tree, parents?.root ?? source)) {
+  const paths = expandSource(tree, parents?.root ?? source);
+  if (paths.length === 0 && isLocal(step.from) && source.includes('/'))
+    throw new Unmodelled(
+      `${source} matches nothing, which BuildKit refuses or not by what else is copied`,
+      step.lines,
+    );
+  for (const path of paths) {
     if (step.kind === 'add' && step.unpack !== false && (await unpack(fs, tree, path, options, around)))
       continue;
     copyPath(fs, tree, path, { ...options, include });
   }
 }
 
+/** Of a folder of this machine BuildKit gets only what patterns match: without a match not even the folder that they look in. */
+function isLocal(source: Source): boolean {
+  return source.kind === 'context' || source.kind === 'directory';
+}
+
+/** The last part may be a link that leads nowhere: --parents copies links as they are. */
 function requirePath(tree: Directory, path: string): void {
-  if (lookup(tree, follow(tree, path)) === undefined) throw new Failure(`/${clean(path)} is not there.`);
+  const wanted = clean(path);
+  const found = lookup(tree, join(follow(tree, parentOf(wanted)), baseOf(wanted)));
+  if (found === undefined) throw new Failure(`/${wanted} is not there.`);
 }
 
 async function unpack(
