@@ -1,6 +1,5 @@
-import http from 'node:http';
-import https from 'node:https';
-import tls from 'node:tls';
+// Node's HTTP is loaded with the first request: many runs make none, and an action must start at once.
+import type http from 'node:http';
 
 /** What moved over the network. Bytes are those of bodies. */
 export interface Traffic {
@@ -83,42 +82,40 @@ export class Transport {
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
+    const system = this.#system;
     try {
       return await this.#exchange(request);
     } catch (error) {
-      if (this.#system || !UNTRUSTED.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      if (system || !UNTRUSTED.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
       this.#system = true;
-      this.close();
       return await this.#exchange(request);
     }
   }
 
-  async #exchange({ method, url, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
+  async #exchange(asked: HttpRequest): Promise<HttpResponse> {
+    const request = await this.#open(asked);
+    const answered = answerTo(request);
+    const sending = this.#sendBody(request, asked.body, answered);
+    // A content that fails destroys the request: what failed first is what is told.
+    const failed = new Promise<never>((_, reject) => sending.catch(reject));
+    return this.#responseOf(await Promise.race([failed, answered]), request, asked.url);
+  }
+
+  async #open({ method, url, headers, body, signal }: HttpRequest): Promise<http.ClientRequest> {
+    const agent = await this.#agent(url);
+    const length = body?.size === undefined ? {} : { 'content-length': String(body.size) };
+    const fixed = { 'user-agent': this.#options.userAgent, 'accept-encoding': 'identity' };
     signal?.throwIfAborted();
     this.#requests += 1;
-    const length = body?.size === undefined ? {} : { 'content-length': String(body.size) };
-    const request = (url.protocol === 'https:' ? https : http).request(url, {
+    const { request: open } = await protocolOf(url);
+    const request = open(url, {
       method,
-      agent: this.#agent(url),
-      headers: {
-        'user-agent': this.#options.userAgent,
-        'accept-encoding': 'identity',
-        ...length,
-        ...headers,
-      },
+      agent,
+      headers: { ...fixed, ...length, ...headers },
       ...(signal !== undefined && { signal }),
     });
     limitTime(request);
-    const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
-      request.once('response', resolve);
-      request.on('error', reject);
-      request.once('close', () => reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })));
-    });
-    answered.catch(() => {}); // awaited below, behind the body
-    const sending = this.#sendBody(request, body, answered);
-    // A content that fails destroys the request: what failed first is what is told.
-    const failed = new Promise<never>((_, reject) => sending.catch(reject));
-    return this.#responseOf(await Promise.race([failed, answered]), request, url);
+    return request;
   }
 
   /** Ends when the body is sent, or an answer has come before: a refusal does not wait for the rest. */
@@ -187,24 +184,38 @@ export class Transport {
     };
   }
 
-  #agent(url: URL): http.Agent {
+  async #agent(url: URL): Promise<http.Agent> {
     const direct = isLoopback(url.hostname);
-    const key = `${url.protocol}${direct}`;
-    const known = this.#agents.get(key);
-    if (known !== undefined) return known;
-    const options = {
-      keepAlive: true,
-      maxSockets: this.#options.connections,
-      scheduling: 'lifo' as const,
-      ...(!direct && { proxyEnv: this.#options.env as NodeJS.ProcessEnv }),
-    };
+    const system = this.#system && url.protocol === 'https:';
+    const { Agent } = await protocolOf(url);
+    const ca = system ? { ca: await systemAuthorities() } : {};
+    const key = `${url.protocol} ${direct} ${system}`;
     const agent =
-      url.protocol === 'https:'
-        ? new https.Agent({ ...options, ...(this.#system && { ca: systemAuthorities() }) })
-        : new http.Agent(options);
+      this.#agents.get(key) ??
+      new Agent({
+        keepAlive: true,
+        maxSockets: this.#options.connections,
+        scheduling: 'lifo',
+        ...(!direct && { proxyEnv: this.#options.env as NodeJS.ProcessEnv }),
+        ...ca,
+      });
     this.#agents.set(key, agent);
     return agent;
   }
+}
+
+async function protocolOf(url: URL): Promise<Pick<typeof http, 'request' | 'Agent'>> {
+  return url.protocol === 'https:' ? await import('node:https') : await import('node:http');
+}
+
+function answerTo(request: http.ClientRequest): Promise<http.IncomingMessage> {
+  const answered = new Promise<http.IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve);
+    request.on('error', reject);
+    request.once('close', () => reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })));
+  });
+  answered.catch(() => {}); // awaited behind the body
+  return answered;
 }
 
 function contentOf(body: RequestBody): AsyncIterator<Uint8Array> {
@@ -238,8 +249,9 @@ function limitTime(request: http.ClientRequest): void {
   });
 }
 
-function systemAuthorities(): string[] {
-  return [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])];
+async function systemAuthorities(): Promise<string[]> {
+  const { getCACertificates } = await import('node:tls');
+  return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
 }
 
 /** Whether a host name, as URL gives it, is this machine: spoken to without TLS and without a proxy. */

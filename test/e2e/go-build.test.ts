@@ -438,6 +438,24 @@ describeWith('go-build with the real toolchain', { go: go() }, (have) => {
       {},
       'which is a folder.',
     ],
+    [
+      'an output below a file',
+      { targets: ['linux/amd64'], output: { directory: 'go.mod' } },
+      {},
+      'a part of its path is a file.',
+    ],
+    [
+      'verify with the commit recorded',
+      { verify: true, flags: { buildvcs: 'on' } },
+      {},
+      'set "buildvcs" to off, or "verify" to false.',
+    ],
+    [
+      'a library for C',
+      { flags: { buildmode: 'c-shared' } },
+      {},
+      'Build mode "c-shared" is none of exe, pie, default.',
+    ],
     ['no go on the PATH', {}, { PATH: '/nonexistent' }, 'The go command is not on the PATH; install Go'],
     [
       'a toolchain that is not there',

@@ -479,6 +479,53 @@ describeWith('a registry on a bad day', { registry: registryPart }, ({ registry:
   });
 });
 
+describeWith('the limit on what is under way', { registry: registryPart }, ({ registry: { host } }) => {
+  it('holds for all that goes to one registry', async () => {
+    const bytes = noise(10_000);
+    let now = 0;
+    let most = 0;
+    const server = http.createServer((_, response) => {
+      now += 1;
+      most = Math.max(most, now);
+      setTimeout(() => {
+        now -= 1;
+        response.end(bytes);
+      }, 20);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await using client = clientOf({ parallel: 3 });
+    await Promise.all(
+      Array.from({ length: 20 }, () => bytesOf(client.blob(freshName(address), blobOf(bytes)))),
+    );
+    expect(most).toBe(3);
+    server.close();
+  });
+
+  it('does not stop a copy within one registry that cannot mount', async () => {
+    await using proxy = await startProxy(host);
+    proxy.rewrite = (path) => path.replace(/mount=[^&]+&from=[^&]+/, '');
+    await using client = clientOf({ parallel: 1 });
+    const [from, to] = [freshName(proxy.host, 'base'), freshName(proxy.host)];
+    await push(registryTarget(client, from), sampleImage(noise(3 * MIB)), ['v1']);
+    const how: string[] = [];
+    await copyImage(registrySource(client, from), 'v1', registryTarget(client, to), {
+      tags: ['v1'],
+      onBlob: (_, one) => how.push(one),
+    });
+    expect(how).toEqual(['copied', 'copied']);
+  });
+
+  it('gives back its places when readers stop early', async () => {
+    await using client = clientOf({ parallel: 1 });
+    const name = freshName(host);
+    const bytes = noise(5 * MIB);
+    await client.put(name, blobOf(bytes), () => chunked(bytes));
+    for (let i = 0; i < 3; i++) for await (const _ of client.blob(name, blobOf(bytes))) break;
+    expect((await bytesOf(client.blob(name, blobOf(bytes)))).equals(bytes)).toBe(true);
+  });
+});
+
 describeWith('a registry with tokens', { registry: registryPart }, ({ registry: { host } }) => {
   const login = { kind: 'password', username: 'me', password: 'secret' } as const;
 
