@@ -57,10 +57,11 @@ export class StepCaches {
     const modules = modulesCache(plan, environment);
     const caches = [objectsCache(plan, environment, run), ...(modules === undefined ? [] : [modules])];
     this.#restored.push(...(await restoreGoCaches(store, caches, task, this.#options())));
-    if (!this.#restored.some(({ cache }) => cache.kind === 'programs'))
-      this.#restored.push({ cache: programsCache(plan, run), since: Date.now(), exact: false, files: {} });
+    const programs = programsCache(plan, run);
+    if (!this.#restored.some(({ cache }) => cache.kind === 'programs' && cache.folder === programs.folder))
+      this.#restored.push({ cache: programs, since: Date.now(), exact: false, files: {} });
     // Of this step alone: a job may build the same module in several, and their post steps run when all have ended.
-    this.#file = join(plan.module.root, '.slipway', 'go', `caches-${randomUUID()}.json`);
+    this.#file ??= join(plan.module.root, '.slipway', 'go', `caches-${randomUUID()}.json`);
     this.#remember(false);
   }
 

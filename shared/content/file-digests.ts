@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { type BigIntStats, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  type BigIntStats,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 /** What identifies a file's state to the file system: size, times in nanoseconds and inode. */
@@ -80,11 +88,11 @@ export class FileDigests {
     this.#changed = true;
   }
 
-  /** Writes what is known of the files that this run asked for, in one step: readers see the old state or the new one. */
+  /** Writes what is known of files that are still there, in one step: readers see the old state or the new one. */
   save(): void {
     if (this.#path === undefined || !this.#changed) return;
     const entries = [...this.#memory]
-      .filter(([file]) => this.#used.has(file))
+      .filter(([file]) => this.#used.has(file) || existsSync(file))
       .map(([file, { stamp, digest }]) => [file, stamp, digest]);
     const temporary = `${this.#path}.${process.pid}`;
     mkdirSync(dirname(this.#path), { recursive: true });

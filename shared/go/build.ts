@@ -254,10 +254,7 @@ function refused(plan: GoPlan, program: PlannedProgram, error: unknown): unknown
 async function build(run: Run, program: PlannedProgram, sources: Sources, task: Task): Promise<BuiltProgram> {
   const { plan, tool, environment, records, digests } = run;
   const started = performance.now();
-  const unfinished = join(
-    run.temporary,
-    `${relative(plan.module.root, program.output).replace(/[^\w.-]/g, '_')}-${program.target.os}`,
-  );
+  const unfinished = join(run.temporary, `program-${plan.programs.indexOf(program)}`);
   await compile(run, program, unfinished, task);
   const [{ digest, size }, buildInfo] = await Promise.all([
     digestOfFile(unfinished),

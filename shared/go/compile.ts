@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { FileDigests } from '../content/index.ts';
 import { ExecError } from '../exec/index.ts';
@@ -55,14 +55,13 @@ export async function compile(
   try {
     await go(tool, args, {
       env: { ...targetEnvironment(program.target), CGO_ENABLED: plan.flags.cgo ? '1' : '0' },
-      onLine: (line, stream) => {
-        if (stream === 'stderr') task.log(line);
-        output.line(line);
+      onLine: (line) => {
+        const said = output.line(line);
+        if (said !== '') task.log(said);
       },
     });
   } catch (error) {
     if (!(error instanceof ExecError) || error.reason !== 'exit') throw error;
-    for (const line of output.text.split('\n')) if (line !== '') task.log(line);
     const workspace = plan.request.workspace ?? plan.module.root;
     throw new RefusedBuild(
       explained(output.diagnostics(plan.request.directory, workspace), output.text),
@@ -88,27 +87,54 @@ function explained(diagnostics: readonly Diagnostic[], text: string): readonly D
 
 /** The program appears whole or not at all, with the mode that `go build` gives, whatever the umask. */
 export function putInPlace(unfinished: string, output: string): void {
-  prepareFolder(output);
-  chmodSync(unfinished, 0o755);
-  try {
-    renameSync(unfinished, output);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
-    copyIntoPlace(unfinished, output);
-  }
+  writing(output, () => {
+    chmodSync(unfinished, 0o755);
+    try {
+      renameSync(unfinished, output);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error;
+      copyBeside(unfinished, output);
+    }
+  });
 }
 
 /** The same for a program that stays where it is. */
 export function copyIntoPlace(from: string, output: string): void {
-  prepareFolder(output);
-  const beside = `${output}.${process.pid}.tmp`;
-  copyFileSync(from, beside);
-  chmodSync(beside, 0o755);
-  renameSync(beside, output);
+  writing(output, () => copyBeside(from, output));
 }
 
-function prepareFolder(output: string): void {
+function copyBeside(from: string, output: string): void {
+  const beside = `${output}.${process.pid}.tmp`;
+  try {
+    copyFileSync(from, beside);
+    chmodSync(beside, 0o755);
+    renameSync(beside, output);
+  } finally {
+    rmSync(beside, { force: true });
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'it may not be written to',
+  EPERM: 'it may not be written to',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  ENOTDIR: 'a part of its path is a file',
+  EEXIST: 'a part of its path is a file',
+  ENAMETOOLONG: 'its name is too long',
+};
+
+/** Makes the folder of an output and writes to it; what the user can mend becomes a Failure. */
+function writing(output: string, write: () => void): void {
   if (statSync(output, { throwIfNoEntry: false })?.isDirectory())
     throw new Failure(`The program is to be written to ${output}, which is a folder.`);
-  mkdirSync(dirname(output), { recursive: true });
+  try {
+    mkdirSync(dirname(output), { recursive: true });
+    write();
+  } catch (error) {
+    const reason = REASONS[(error as NodeJS.ErrnoException).code ?? ''];
+    if (reason === undefined) throw error;
+    throw new Failure(`The program cannot be written to ${output}: ${reason}.`, { cause: error });
+  }
 }

@@ -31,14 +31,16 @@ interface BuildEvent {
 export class BuildOutput {
   readonly #text = new Map<string, string>();
 
-  line(line: string): void {
+  /** Takes a line of the go command's output; gives what it says to a reader, which may be nothing. */
+  line(line: string): string {
     const event = parseEvent(line);
-    if (event === undefined) this.#add('', `${line}\n`);
-    else if (event.Action === 'build-output') this.#add(event.ImportPath ?? '', event.Output ?? '');
+    if (event === undefined) return this.#add('', `${line}\n`);
+    return event.Action === 'build-output' ? this.#add(event.ImportPath ?? '', event.Output ?? '') : '';
   }
 
-  #add(importPath: string, text: string): void {
+  #add(importPath: string, text: string): string {
     this.#text.set(importPath, (this.#text.get(importPath) ?? '') + text);
+    return text.trimEnd();
   }
 
   /** What was said, in the order in which packages spoke first. */

@@ -67,7 +67,8 @@ const OWN: Readonly<Record<string, string>> = {
   buildmode: 'buildmode',
 };
 
-const BUILD_MODES = ['exe', 'pie', 'c-shared', 'c-archive', 'plugin', 'default'];
+/** Those that make a program; libraries for C come with a header and are another matter. */
+const BUILD_MODES = ['exe', 'pie', 'default'];
 
 /** Flags after their templates were filled in and their combinations checked, ready to be written on a command line. */
 export interface SettledFlags extends Omit<GoFlags, 'stamp' | 'cgo'> {

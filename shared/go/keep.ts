@@ -32,7 +32,7 @@ export async function restoreGoCaches(
         const since = Date.now();
         if (isComplete(cache)) {
           own.note('all on this machine already');
-          return { ...restoredCache(cache, since, { kind: 'none' }), exact: true };
+          return { ...restoredCache(cache, since, { kind: 'none' }), local: true };
         }
         const { key, prefixes, folder } = cache;
         const modified = cache.kind === 'objects' ? { modified: backdated(since) } : {};

@@ -26,10 +26,10 @@ export function programName(importPath: string): string {
 export function outputPath(
   naming: OutputNaming,
   program: { readonly package: MainPackage; readonly target: Target },
-  context: { readonly directory: string; readonly facts: BuildFacts; readonly buildmode: string },
+  context: { readonly directory: string; readonly facts: BuildFacts },
 ): string {
   const { target } = program;
-  const extension = extensionFor(target.os, context.buildmode);
+  const extension = extensionFor(target.os);
   const name = expandTemplate(naming.name, context.facts, 'output-name', {
     name: programName(program.package.importPath),
     os: target.os,
@@ -47,9 +47,7 @@ export function outputPath(
   return file;
 }
 
-function extensionFor(os: string, buildmode: string): string {
-  if (buildmode === 'c-archive') return os === 'windows' ? '.lib' : '.a';
-  if (buildmode === 'c-shared') return os === 'windows' ? '.dll' : os === 'darwin' ? '.dylib' : '.so';
+function extensionFor(os: string): string {
   return os === 'windows' ? '.exe' : os === 'js' || os === 'wasip1' ? '.wasm' : '';
 }
 

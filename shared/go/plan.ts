@@ -152,7 +152,8 @@ export async function planGoBuild(
   return { ...plan, programs };
 }
 
-function checkRequest({ directory, packages = [], environment = {}, toolchain, jobs }: GoBuildRequest): void {
+function checkRequest(request: GoBuildRequest): void {
+  const { directory, packages = [], environment = {}, toolchain, jobs } = request;
   if (!existsSync(directory)) throw new Failure(`The working directory ${directory} does not exist.`);
   if (!statSync(directory).isDirectory()) throw new Failure(`The working directory ${directory} is a file.`);
   for (const one of packages)
@@ -162,6 +163,10 @@ function checkRequest({ directory, packages = [], environment = {}, toolchain, j
   if (toolchain && !/^(auto|local|path|(go\d[\w.]*)(\+(auto|path))?)$/.test(toolchain))
     throw new Failure(
       `Toolchain "${toolchain}" is none; accepted are auto, local and a version such as go1.26.8.${didYouMean(toolchain, ['auto', 'local'])}`,
+    );
+  if (request.verify === true && (request.flags?.buildvcs ?? 'off') !== 'off')
+    throw new Failure(
+      '"verify" builds from a copy that is no git checkout, so set "buildvcs" to off, or "verify" to false.',
     );
   if (jobs !== undefined && (!Number.isInteger(jobs) || jobs < 1))
     throw new Failure(`Jobs are ${jobs}; accepted is a whole number from 1.`);
@@ -248,13 +253,13 @@ type Undecided = Omit<PlannedProgram, 'decision'>;
 function nameOutputs(
   packages: readonly MainPackage[],
   targets: readonly Target[],
-  { request, facts, flags }: Pick<GoPlan, 'request' | 'facts' | 'flags'>,
+  { request, facts }: Pick<GoPlan, 'request' | 'facts'>,
 ): Undecided[] {
   const naming = { ...DEFAULT_NAMING, ...request.output };
   const programs = packages.flatMap((main) =>
     targets.map((target) => {
       const platform = formatTarget(target);
-      const context = { directory: request.directory, facts, buildmode: flags.buildmode };
+      const context = { directory: request.directory, facts };
       const output =
         request.outputPath?.({ package: main, target }) ??
         outputPath(naming, { package: main, target }, context);

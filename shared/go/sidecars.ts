@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { basename, dirname, relative } from 'node:path';
 import { digestOfFile } from '../content/index.ts';
 import { Failure, formatBytes } from '../host/index.ts';
@@ -13,13 +13,13 @@ export function sbomPath({ request }: GoPlan, { output }: PlannedProgram): strin
   return request.sbom === true ? `${output}.cdx.json` : undefined;
 }
 
-/** Bills of materials and checksums, each written only where it is not there already with this content. */
+/** Writes bills of materials and checksums. A program that was reused keeps the bill that lies beside it. */
 export async function writeSidecars(
   plan: GoPlan,
   programs: readonly BuiltProgram[],
 ): Promise<string | undefined> {
   for (const program of programs) {
-    if (program.sbom === undefined) continue;
+    if (program.sbom === undefined || (program.reused && existsSync(program.sbom))) continue;
     const sha256 = program.digest.slice('sha256:'.length);
     const { buildInfo, name } = program;
     const sbom = await makeSbom(buildInfo, { name, sha256, version: plan.facts.version });

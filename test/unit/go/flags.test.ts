@@ -59,7 +59,7 @@ describe('flags of go build', () => {
     [
       'an unknown mode',
       { buildmode: 'pei' },
-      'Build mode "pei" is none of exe, pie, c-shared, c-archive, plugin, default. Did you mean "pie"?',
+      'Build mode "pei" is none of exe, pie, default. Did you mean "pie"?',
     ],
     [
       'packages to cover without cover',
