@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { run } from '../../shared/exec/index.ts';
@@ -11,7 +10,7 @@ export interface Checkout extends AsyncDisposable {
   readonly directory: string;
 }
 
-/** Clones the last commit. dist/ belongs to a commit; a commit that has none yet gets one built in the clone. */
+/** Clones the last commit: what is not committed, dist/ too, is not tested. */
 export async function freshClone(): Promise<Checkout> {
   const parent = await mkdtemp(join(tmpdir(), 'slipway-clone-'));
   const directory = join(parent, 'slipway');
@@ -19,11 +18,6 @@ export async function freshClone(): Promise<Checkout> {
     program: 'git',
     args: ['clone', '--quiet', '--no-hardlinks', '--depth', '1', `file://${project}`, directory],
   });
-  if (!existsSync(join(directory, 'dist', 'cli.mjs'))) {
-    await symlink(join(project, 'node_modules'), join(directory, 'node_modules'));
-    await run({ program: process.execPath, args: ['build.ts'], cwd: directory });
-    await rm(join(directory, 'node_modules'));
-  }
   return { directory, [Symbol.asyncDispose]: () => removeTree(parent) };
 }
 
