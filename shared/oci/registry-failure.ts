@@ -114,11 +114,13 @@ const MEANING: Readonly<Record<number, string>> = {
 /** What a status means that was not wanted: Passing when it may pass (RFC 9110: 408, 429, 5xx), else a Failure. */
 export function statusFault(response: HttpResponse, text: string, deed: Deed, hint = ''): Failure | Passing {
   const { status } = response;
-  const meaning = MEANING[status] ?? 'an answer that was not expected';
+  const after = retryAfter(response.headers['retry-after']);
+  const asks = after === undefined ? '' : `, and asks to wait ${Math.ceil(after / 1000)} s`;
+  const meaning = `${MEANING[status] ?? 'an answer that was not expected'}${asks}`;
   const said = text === '' ? '' : ` (${text})`;
   const failure = new Failure(
     `Cannot ${deed.what}: the registry ${deed.registry} answered ${status}, ${meaning}${said}.${hint}`,
   );
   const passes = status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 507);
-  return passes ? new Passing(failure, retryAfter(response.headers['retry-after'])) : failure;
+  return passes ? new Passing(failure, after) : failure;
 }

@@ -343,6 +343,7 @@ class Tee {
   readonly #iterator: AsyncIterator<Uint8Array>;
   readonly #spool: Spool;
   readonly #hash = createHash('sha256');
+  #turn: Promise<unknown> = Promise.resolve();
   #digest: Digest | undefined;
 
   constructor(content: AsyncIterable<Uint8Array>, spool: Spool) {
@@ -369,7 +370,14 @@ class Tee {
     await this.#iterator.return?.();
   }
 
-  async #next(): Promise<Uint8Array | undefined> {
+  /** One after the other: a request that was refused may still be waiting for a chunk when the rest is read for the copy. */
+  #next(): Promise<Uint8Array | undefined> {
+    const next = this.#turn.then(() => this.#read());
+    this.#turn = next.catch(() => {});
+    return next;
+  }
+
+  async #read(): Promise<Uint8Array | undefined> {
     try {
       const { done, value } = await this.#iterator.next();
       if (done === true) {

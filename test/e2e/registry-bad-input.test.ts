@@ -387,7 +387,7 @@ const cases: readonly Case[] = [
   },
   {
     title: '429 that asks for an hour',
-    says: 'answered 429',
+    says: 'it gets too many requests from here, and asks to wait 3600 s.',
     run: (stage) =>
       pushThrough(stage, /./, /blobs/, { kind: 'answer', status: 429, headers: { 'retry-after': '3600' } }),
   },

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -203,6 +204,25 @@ describeWith('a registry', { registry: registryPart }, ({ registry: { host } }) 
     expect(most - before).toBeLessThan(150 * MIB);
     expect(proxy.seen.map(({ method }) => method)).toEqual(['POST', 'PATCH', 'PUT']);
     expect(await client.has(name, stored)).toBe(true);
+    expect((await sizeAndDigestOf(client.blob(name, stored))).digest).toBe(stored.digest);
+  });
+
+  it('gets the copy of a stream when it refuses the stream', async () => {
+    await using proxy = await startProxy(host);
+    await using client = clientOf();
+    const name = freshName(proxy.host);
+    const hash = createHash('sha256');
+    async function* content() {
+      for (let i = 0; i < 80; i++) {
+        const block = noise(MIB);
+        hash.update(block);
+        if (i > 64) await new Promise((resolve) => setTimeout(resolve, 5));
+        yield block;
+      }
+    }
+    proxy.rules = [{ method: /PATCH/, path: /uploads/, fault: { kind: 'answer', status: 416 } }];
+    const stored = await client.stream(name, content());
+    expect(stored).toEqual({ size: 80 * MIB, digest: `sha256:${hash.digest('hex')}` });
     expect((await sizeAndDigestOf(client.blob(name, stored))).digest).toBe(stored.digest);
   });
 
