@@ -21,8 +21,8 @@ export async function copyStorefront(): Promise<Service> {
 export const scenarios = ['cold', 'unchanged', 'leaf edit', 'core edit', 'dependency bump'] as const;
 export type Scenario = (typeof scenarios)[number];
 
-/** Each round's bump is to a version that no cache has seen. */
-const bumps = ['v1.5.0', 'v1.4.0', 'v1.3.1', 'v1.3.0', 'v1.2.0', 'v1.1.5', 'v1.1.4'] as const;
+/** Each round's bump is to a version that no cache has seen, of a module that no other requires: nothing else moves with it. */
+const bumps = ['v11.4.1', 'v11.4.0', 'v11.3.1', 'v11.3.0', 'v11.2.2', 'v11.2.1', 'v11.2.0'] as const;
 export const mostRounds = bumps.length;
 
 /** Makes the change that a scenario is about. What a developer's own tools do, such as `go get`, is not part of the time. */
@@ -36,7 +36,11 @@ export async function edit({ directory }: Service, scenario: Scenario, round: nu
       `\n// Revision${round} is a change that all who import this package notice.\nconst Revision${round} = ${round}\n`,
     );
   if (scenario === 'dependency bump') {
-    await run({ program: 'go', args: ['get', `github.com/google/uuid@${bumps[round]}`], cwd: directory });
+    await run({
+      program: 'go',
+      args: ['get', `github.com/caarlos0/env/v11@${bumps[round]}`],
+      cwd: directory,
+    });
     await run({ program: 'go', args: ['mod', 'tidy'], cwd: directory });
   }
 }
