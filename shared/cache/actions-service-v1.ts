@@ -43,13 +43,16 @@ export function serviceV1(cacheUrl: string, token: string): CacheService {
         partSize: PART,
         send: async (part, _index, start) => {
           const range = `bytes ${start}-${start + part.length - 1}/*`;
-          const { status } = await persistently({
-            method: 'PATCH',
-            url: new URL(`caches/${cacheId}`, base).href,
-            headers: { ...headers, 'content-type': 'application/octet-stream', 'content-range': range },
-            body: part,
-            signal,
-          });
+          const { status } = await persistently(
+            {
+              method: 'PATCH',
+              url: new URL(`caches/${cacheId}`, base).href,
+              headers: { ...headers, 'content-type': 'application/octet-stream', 'content-range': range },
+              body: part,
+              signal,
+            },
+            'transfer',
+          );
           if (status >= 400) throw new HttpError(status, 'the cache service', '');
         },
         finish: async () => {

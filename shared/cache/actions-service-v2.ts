@@ -60,13 +60,16 @@ function parse(body: Buffer): Record<string, unknown> {
 /** Azure Blob Storage: Put Block for each part, then Put Block List, which makes them the blob. */
 function blockBlob(url: string, signal: AbortSignal | undefined, finalize: () => Promise<void>): Upload {
   const send = async (query: string, body: Buffer | string, headers: Record<string, string>) => {
-    const { status } = await persistently({
-      method: 'PUT',
-      url: `${url}&${query}`,
-      headers: { 'x-ms-version': '2024-11-04', ...headers },
-      body,
-      signal,
-    });
+    const { status } = await persistently(
+      {
+        method: 'PUT',
+        url: `${url}&${query}`,
+        headers: { 'x-ms-version': '2024-11-04', ...headers },
+        body,
+        signal,
+      },
+      'transfer',
+    );
     if (status !== 201 && status !== 200) throw new HttpError(status, 'the cache’s blob store', '');
   };
   return {

@@ -119,7 +119,7 @@ async function download(url: string, handle: FileHandle, signal: AbortSignal | u
 
 async function range(url: string, start: number, signal: AbortSignal | undefined) {
   const headers = { range: `bytes=${start}-${start + RANGE - 1}` };
-  const answer = await persistently({ method: 'GET', url, headers, signal });
+  const answer = await persistently({ method: 'GET', url, headers, signal }, 'transfer');
   if (answer.status !== 206 && !(answer.status === 200 && start === 0))
     throw new HttpError(answer.status, 'the cache’s blob store', '');
   return answer;

@@ -67,21 +67,26 @@ export function exchange({ method, url, headers, body, signal }: HttpRequest): P
   });
 }
 
-const ATTEMPTS = 4;
+/** A question is asked three times, which a service that is down costs one second; bytes that are under way deserve more. */
+const ATTEMPTS = { question: 3, transfer: 5 } as const;
 
 /**
  * Repeats an exchange while the service is busy or the connection breaks: 429 and 5xx, with growing pauses or the one it asks for.
  * Gives the last answer; throws when there was none.
  */
-export async function persistently(request: HttpRequest): Promise<HttpAnswer> {
+export async function persistently(
+  request: HttpRequest,
+  kind: keyof typeof ATTEMPTS = 'question',
+): Promise<HttpAnswer> {
   for (let attempt = 1; ; attempt++) {
+    const last = attempt === ATTEMPTS[kind];
     const answer = await exchange(request).catch((error: unknown) => {
-      if (request.signal?.aborted || attempt === ATTEMPTS) throw error;
+      if (request.signal?.aborted || last) throw error;
       return undefined;
     });
     const busy = answer === undefined || answer.status === 429 || answer.status >= 500;
-    if (!busy || attempt === ATTEMPTS) return answer!;
-    await pause(retryAfter(answer) ?? 250 * 4 ** (attempt - 1), request.signal);
+    if (!busy || last) return answer!;
+    await pause(retryAfter(answer) ?? 200 * 4 ** (attempt - 1), request.signal);
   }
 }
 
