@@ -5,8 +5,7 @@
 export function isGitReference(source: string): boolean {
   if (/^\.\.?\//.test(source)) return false;
   if (/^(?:git|ssh):\/\//i.test(source)) return true;
-  if (/^https?:\/\//i.test(source))
-    return /\.git(?:[?#]|$)/.test(source) && new URL(source).pathname.endsWith('.git');
+  if (/^https?:\/\//i.test(source)) return /^[a-z]+:\/\/[^/?#]*\/[^?#]*\.git(?:[?#]|$)/i.test(source);
   return /^[a-zA-Z0-9_-]+@[a-zA-Z0-9.-]+:.+/s.test(source);
 }
 

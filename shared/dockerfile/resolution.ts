@@ -2,6 +2,7 @@ import type { ImageConfig, Platform } from '../oci/index.ts';
 import type { Scene } from './scene.ts';
 import type { NamedContext, Outline, PlannedStage } from './stages.ts';
 
+/** What a build is asked for: the flags of `docker build` that decide what a Dockerfile means. */
 export interface ResolveOptions {
   /** Name or number of a stage; the last one by default. */
   readonly target?: string | undefined;

@@ -144,7 +144,18 @@ function planStage(
     stage.platform === undefined ? undefined : readPlatform(dockerfile, stage.platform, globals);
   const context = stage.name === undefined ? undefined : find(stage.name);
   if (context !== undefined) return { stage, base: context, replaced: true, platform, commands: [] };
-  return { stage, base: findBase(base, names, find), replaced: false, platform, commands: [] };
+  const found = hinting(stage.from, globals, () => findBase(base, names, find));
+  return { stage, base: found, replaced: false, platform, commands: [] };
+}
+
+/** A name is mostly wrong because a variable in it is empty. */
+function hinting<T>(text: string, globals: ReadonlyMap<string, string>, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Failure) || unsetHint(text, globals) === '.') throw error;
+    throw new Failure(error.message.replace(/\.$/, '') + unsetHint(text, globals), { cause: error });
+  }
 }
 
 function unsetHint(text: string, globals: ReadonlyMap<string, string>): string {

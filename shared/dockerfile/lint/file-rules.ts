@@ -90,7 +90,9 @@ const secretFile: Rule = {
   summary: 'no file with credentials is copied into a layer',
   find: (subject) =>
     each(subject, (line) => {
-      const source = fromContext(line)?.sources.find((one) => SECRET_FILE.test(one));
+      const source = fromContext(line)?.sources.find(
+        (one) => SECRET_FILE.test(one) && !isHttpUrl(one) && !isGitReference(one),
+      );
       if (source === undefined) return undefined;
       return {
         instruction: line.instruction,

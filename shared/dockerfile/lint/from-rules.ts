@@ -22,7 +22,7 @@ const latestTag: Rule = {
       yield {
         instruction: part.stage.opening,
         message: `The base image ${base.text} ${tag === undefined ? 'has no tag, which means latest' : 'is the latest one'}: what it is changes without notice.`,
-        fix: `Name a version, such as ${base.text.replace(/:latest$/, '')}:1.2, and its digest behind it.`,
+        fix: `Name a version, such as ${base.text.replace(/:latest$/, '')}:1.2.3, and its digest behind it.`,
       };
     }
   },

@@ -69,6 +69,9 @@ function openScope({ environment }: Subject, { base }: Part, scopes: ReadonlyMap
   return { env, declared: new Set(), open: known === undefined };
 }
 
+/** Variables that base images are known to set. */
+const OF_BASES = /^(?:HOME|LANG|LC_\w+|GOPATH|GOROOT|GOTOOLCHAIN|\w+_VERSION|\w+_HOME)$/;
+
 function* checkLine(subject: Subject, scope: Scope, { instruction, statement }: Line): Generator<Problem> {
   const missing = new Set<string>();
   if (statement.kind === 'arg') readArgs(subject, scope, statement, missing);
@@ -80,8 +83,16 @@ function* checkLine(subject: Subject, scope: Scope, { instruction, statement }: 
   for (const name of missing) {
     if (scope.declared.has(name)) continue;
     const known = [...scope.env.keys(), ...scope.declared];
-    // A variable of an unknown base is not undefined; one that is nearly the name of a known one is a slip.
-    if (scope.open && nearest(name, known) === undefined) continue;
+    // A variable of an unknown base is not undefined; one that is nearly the name of another one of the file is a slip.
+    if (
+      scope.open &&
+      (OF_BASES.test(name) ||
+        nearest(
+          name,
+          known.filter((one) => one !== 'PATH'),
+        ) === undefined)
+    )
+      continue;
     yield {
       instruction,
       message: `$${name} is used, but nothing in the stage sets it; it is empty.${didYouMean(name, known)}`,

@@ -141,6 +141,7 @@ const cases: Readonly<
       `${final}COPY .env.example /app/\n`,
       `${final}COPY certs/tls.crt /etc/\n`,
       `${final}COPY keys.go /src/\n`,
+      `${final}ADD https://x.example/a.key /k\n`,
     ],
   },
   'world-writable': {
@@ -243,6 +244,7 @@ const cases: Readonly<
       `FROM alpine:3\nUSER 1\nARG APP_HOME\nWORKDIR $APP_HOM\n`,
     ],
     good: [
+      'FROM golang:1.26\nUSER 1\nWORKDIR $GOPATH/src\n',
       `${final}ARG V\nLABEL v=$V\n`,
       `${final}LABEL p=$PATH\n`,
       `FROM alpine:3\nUSER 1\nWORKDIR $HOME\n`,

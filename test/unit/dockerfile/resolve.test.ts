@@ -215,6 +215,11 @@ describe('what cannot be resolved names the line and the way out', () => {
       2,
       /no ARG before the first FROM gives VERSON a value\. Did you mean "VERSION"\?/,
     ],
+    [
+      'FROM golang:$GO_VERSION\n',
+      1,
+      /"golang:" is no image reference: the tag after the colon is empty; no ARG before the first FROM gives GO_VERSION a value\./,
+    ],
     ['FROM scratch AS build\nFROM Build\n', 2, /lower case.*Did you mean "build"\?/],
     ['FROM scratch\nLABEL a="b\n', 2, /cannot be expanded: a closing " is missing/],
     ['FROM scratch\nCOPY --chmod=999 a b\n', 2, /--chmod is "999"; accepted are octal digits/],

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { formatDuration, parseDuration } from '../../../shared/dockerfile/duration.ts';
 import { cleanPath, joinPath, quoteList } from '../../../shared/dockerfile/go-text.ts';
 import { shellCommands } from '../../../shared/dockerfile/lint/shell-commands.ts';
+import { isGitReference, isHttpUrl } from '../../../shared/dockerfile/remote.ts';
 import { splitCommand, splitPairs, splitWords } from '../../../shared/dockerfile/words.ts';
 
 describe('words', () => {
@@ -81,5 +82,26 @@ describe('shellCommands', () => {
     ['(cd x && make)', ['cd x', 'make)']],
   ])('%j', (script, expected) => {
     expect(programs(script)).toEqual(expected);
+  });
+});
+
+describe('sources of ADD', () => {
+  it.each([
+    ['https://x.example/a.git', 'git'],
+    ['https://x.example/a.git#main:sub', 'git'],
+    ['https://x.example/a.git?ref=v1', 'git'],
+    ['git@x.example:a/b', 'git'],
+    ['ssh://x.example/a', 'git'],
+    ['git://x.example/a', 'git'],
+    ['https://x.example/a.tar.gz', 'http'],
+    ['https://x.example/a.git/b', 'http'],
+    ['https://x.git', 'http'],
+    ['https://[bad/a', 'http'],
+    ['./git@x:y', 'local'],
+    ['a.git', 'local'],
+    ['github.com/a/b', 'local'],
+    ['a@b', 'local'],
+  ])('%s is %s', (source, kind) => {
+    expect(isGitReference(source) ? 'git' : isHttpUrl(source) ? 'http' : 'local').toBe(kind);
   });
 });
