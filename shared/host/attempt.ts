@@ -1,6 +1,5 @@
 import { Failure } from './failure.ts';
 import type { Host } from './host.ts';
-import { Cancelled } from './process-edge.ts';
 
 /** How a run ended. `misused`: an input was wrong and nothing was started; a fault is an error of Slipway itself. */
 export type Ending = 'done' | 'failed' | 'misused' | 'fault' | 'cancelled';
@@ -29,11 +28,13 @@ export async function attempt(host: Host, work: () => Promise<void>): Promise<En
 
 /** Shows an error that reached the door, and says how the run ended because of it. */
 export function show(host: Host, error: unknown): Ending {
-  if (isCancellation(host, error)) {
-    host.annotate({ level: 'notice', message: 'The run was cancelled.' });
+  const failures = failuresIn(error);
+  if (host.signal.aborted) {
+    // Whatever breaks after a cancellation breaks because of it: a killed child, a closed socket.
+    const told = failures?.map(({ message }) => ` ${message}`).join('') ?? '';
+    host.annotate({ level: 'notice', message: `The run was cancelled.${told}` });
     return 'cancelled';
   }
-  const failures = failuresIn(error);
   if (failures === undefined) {
     showFault(host, error);
     return 'fault';
@@ -41,10 +42,6 @@ export function show(host: Host, error: unknown): Ending {
   for (const { message, location } of failures) host.annotate({ level: 'error', message, location });
   return 'failed';
 }
-
-// Whatever breaks after a cancellation breaks because of it: a killed child, a closed socket.
-const isCancellation = (host: Host, error: unknown) =>
-  host.signal.aborted && (error instanceof Cancelled || !(error instanceof Failure));
 
 /** The failures that make up an error, or undefined when it is, or holds, anything else. */
 function failuresIn(error: unknown): readonly Failure[] | undefined {

@@ -305,6 +305,19 @@ describe('Ctrl-C', () => {
     expect(out).toBe('Stopping. Press Ctrl-C once more to stop at once.\nnotice: The run was cancelled.\n');
   });
 
+  it('is a cancellation too where the work says in words that it stopped', async () => {
+    const { code, out, err } = await run(
+      only(async () => {
+        process.emit('SIGTERM', 'SIGTERM');
+        throw new Failure('The push was stopped before the tag was written.');
+      }),
+    );
+    expect({ code, err }).toEqual({ code: 130, err: '' });
+    expect(out).toContain(
+      'notice: The run was cancelled. The push was stopped before the tag was written.\n',
+    );
+  });
+
   it('ends the process the second time', async () => {
     const impatient: string[] = [];
     await runInTerminal(
