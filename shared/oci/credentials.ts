@@ -49,7 +49,7 @@ export function dockerCredentials(options: CredentialOptions): Credentials {
   ];
   const found = new Map<string, Promise<Login>>();
   return {
-    origin: docker.startsWith(`${home}/`) ? docker.replace(home, '~') : docker,
+    origin: shown(env.REGISTRY_AUTH_FILE || docker, home),
     login: (repository) => {
       const key = `${repository.registry}/${repository.repository}`;
       const login = found.get(key) ?? firstLogin(files, repository, options);
@@ -57,6 +57,10 @@ export function dockerCredentials(options: CredentialOptions): Credentials {
       return login;
     },
   };
+}
+
+function shown(path: string, home: string): string {
+  return path.startsWith(`${home}/`) ? path.replace(home, '~') : path;
 }
 
 /** Logins given by hand (an input of an action), by registry; for all other registries `others` is asked. */

@@ -6,7 +6,7 @@ import { type Digest, isDigest } from '../content/index.ts';
 import { didYouMean, Failure } from '../host/index.ts';
 import { diskFailure } from './disk.ts';
 import { withLock } from './layout-lock.ts';
-import { describe, isForeign, isManifestType, namedBy, parseDocument } from './manifest.ts';
+import { describe, isForeign, isManifestType, LARGEST_MANIFEST, namedBy, parseDocument } from './manifest.ts';
 import type { ImageSource } from './source.ts';
 import { type Descriptor, type ImageTarget, type Index, MediaType } from './types.ts';
 import { type Expected, verified } from './verify.ts';
@@ -90,7 +90,9 @@ class DirectoryLayout implements Layout {
       ({ digest, annotations }) => digest === tagOrDigest || annotations?.[REF_NAME] === tagOrDigest,
     );
     if (named !== undefined || !isDigest(tagOrDigest)) return named;
-    // Members of an index have no entry of their own.
+    // Members of an index have no entry of their own; what is larger than a manifest can be is a layer.
+    const found = await stat(this.#path(tagOrDigest)).catch(() => undefined);
+    if (found === undefined || found.size > LARGEST_MANIFEST) return undefined;
     const bytes = await this.#readFile(tagOrDigest);
     if (bytes === undefined) return undefined;
     const document = parseDocument(bytes, `${this.name}@${tagOrDigest}`);
