@@ -62,7 +62,7 @@ export function createTask(work: Work, around: Surroundings): Task {
     },
     log: (line) => {
       // The runner ends a line at a bare carriage return too: a progress bar is many lines, and none may hide behind another.
-      work.items.push(...mask(line.replace(/\r?\n$/, '')).split(/\r\n|\n|\r/));
+      for (const one of mask(line.replace(/\r?\n$/, '')).split(/\r\n|\n|\r/)) work.items.push(one);
       view.changed(work);
     },
     note: (text) => {
