@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import {
   chmod,
-  chown,
   copyFile,
   cp,
   mkdir,
@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from '../../../shared/exec/index.ts';
 import { repositories } from '../base-images.ts';
-import { find, isRoot, labRoot } from '../place.ts';
+import { find, labRoot } from '../place.ts';
 import { freshRegistry, seededStorage } from '../registry.ts';
 import { openSession } from '../session.ts';
 import { type Step, step } from './step.ts';
@@ -78,7 +78,6 @@ export async function installBaseImages(): Promise<Step> {
   return step('base images', present, async () => {
     for (const program of ['crane', 'registry', 'busybox', 'go', 'tar'])
       if (find(program) === undefined) throw new Error(`${program} is missing`);
-    if (!isRoot) throw new Error('files that belong to several users are made by root');
     await rm(home, { recursive: true, force: true });
     await mkdir(home, { recursive: true });
     await using _session = await openSession();
@@ -130,15 +129,22 @@ async function crane(args: readonly string[]): Promise<void> {
   await run({ program: find('crane')!, args, timeout: 300_000 });
 }
 
+/** Owners are set in the archive, so that making one takes no root: all is root's but the home of nonroot. */
 async function archive(tree: string, make: (tree: string) => Promise<void>): Promise<string> {
   await mkdir(tree, { recursive: true });
   await make(tree);
   const file = `${tree}.tar`;
-  // biome-ignore format: a flag with its value
-  await run({
-    program: 'tar',
-    args: ['--directory', tree, '--numeric-owner', '--sort=name', '--mtime=@0', '--create', '--file', file, '.'],
-  });
+  const owned = (id: number) => [
+    `--owner=${id}`,
+    `--group=${id}`,
+    '--numeric-owner',
+    '--sort=name',
+    '--mtime=@0',
+  ];
+  const tar = (...args: readonly string[]) =>
+    run({ program: 'tar', args: ['--directory', tree, '--file', file, ...args] });
+  await tar('--create', ...owned(0), '--exclude=./home/nonroot', '.');
+  if (existsSync(join(tree, 'home', 'nonroot'))) await tar('--append', ...owned(65532), './home/nonroot');
   return file;
 }
 
@@ -244,7 +250,6 @@ async function accounts(tree: string, shell: string): Promise<void> {
   await writeFile(join(tree, 'etc', 'passwd'), `${users.join('\n')}\n`);
   await writeFile(join(tree, 'etc', 'group'), `${groups.join('\n')}\n`);
   await mkdir(join(tree, 'home', 'nonroot'), { recursive: true });
-  await chown(join(tree, 'home', 'nonroot'), 65532, 65532);
 }
 
 /** The machine's own roots: behind a proxy that opens TLS, no others work. */
