@@ -1,67 +1,21 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { type Digest, digestOfFile, FileDigests, type Key } from '../content/index.ts';
+import { digestOfFile, type Key } from '../content/index.ts';
 import { ExecError } from '../exec/index.ts';
-import { Failure, formatBytes, formatDuration, type Task } from '../host/index.ts';
-import { type BuildInfo, readBuildInfo } from './build-info.ts';
-import { compile, copyIntoPlace, putInPlace, RefusedBuild, type Run } from './compile.ts';
+import { Failure, formatBytes, type Task } from '../host/index.ts';
+import { readBuildInfo } from './build-info.ts';
+import { compile, putInPlace, RefusedBuild, type Run } from './compile.ts';
 import { BuildOutput, compileFailure, type Diagnostic } from './diagnostics.ts';
 import { loadingArguments } from './flags.ts';
-import { listSources, programKey, type SourceMap } from './inputs.ts';
 import { Pool, shareMachine } from './jobs.ts';
-import { programName } from './output.ts';
 import { conditionsOf, type GoPlan, type PlannedProgram, slotOf } from './plan.ts';
+import { type BeforeBuild, prepare } from './prepare.ts';
+import { programKey } from './program-key.ts';
 import { type ProgramRecord, Records } from './record.ts';
+import { type BuiltProgram, describe, type GoBuildResult, reused } from './result.ts';
 import { checkSizes, sbomPath, writeSidecars } from './sidecars.ts';
-import { checkPorts } from './target.ts';
-import {
-  compareVersions,
-  type Go,
-  type GoEnvironment,
-  goEnvironment,
-  goPorts,
-  toolchainNotice,
-  tooOld,
-} from './toolchain.ts';
-import { type Reproduction, reproduce } from './verify.ts';
-
-/** One program after a run. */
-export interface BuiltProgram {
-  readonly name: string;
-  /** Import path of its main package. */
-  readonly package: string;
-  readonly target: string;
-  /** Absolute. */
-  readonly path: string;
-  readonly digest: Digest;
-  /** Bytes. */
-  readonly size: number;
-  /** Bytes of the program that was built here before; undefined when there was none. */
-  readonly previousSize: number | undefined;
-  readonly goVersion: string;
-  readonly buildInfo: BuildInfo;
-  /** Absolute path of its bill of materials, where one was asked for. */
-  readonly sbom: string | undefined;
-  readonly reused: boolean;
-  readonly because: string;
-  /** Milliseconds of this run; what a reused program took when it was built is in `saved`. */
-  readonly milliseconds: number;
-  /** Milliseconds that reuse spared; 0 when it was built. */
-  readonly saved: number;
-  readonly reproduction: Reproduction | undefined;
-}
-
-/** What came of a plan. */
-export interface GoBuildResult {
-  readonly programs: readonly BuiltProgram[];
-  /** What a reader should know, such as a switched toolchain. */
-  readonly notices: readonly string[];
-  /** Absolute path of the file of checksums, where one was asked for. */
-  readonly checksums: string | undefined;
-}
-
-/** Called once before the first go command that reads caches, and not at all where nothing has to be built. */
-export type BeforeBuild = (environment: GoEnvironment, plan: GoPlan, task: Task) => Promise<void>;
+import { listSources, type SourceMap } from './sources.ts';
+import { reproduce } from './verify.ts';
 
 /**
  * Does what the plan says: builds what has to be built, in parallel, and leaves the rest. A program appears at its path in one
@@ -93,65 +47,6 @@ export async function runGoBuild(
   const checksums = await writeSidecars(plan, programs);
   checkSizes(programs, plan.request.maxSize);
   return { programs, notices, checksums };
-}
-
-async function prepare(
-  plan: GoPlan,
-  records: Records,
-  missing: readonly PlannedProgram[],
-  notices: string[],
-  task: Task,
-  beforeBuild: BeforeBuild | undefined,
-): Promise<Run> {
-  const { env, signal } = plan.context;
-  const tool: Go = { program: plan.toolchain.program, directory: plan.request.directory, env, signal };
-  const environment = await goEnvironment(tool);
-  checkVersion(plan, environment);
-  checkPorts(
-    plan.programs.map(({ target }) => target),
-    await goPorts(tool),
-    environment.GOVERSION,
-  );
-  const { toolchain } = plan.module;
-  const notice = toolchainNotice(
-    plan.toolchain.version,
-    environment.GOVERSION,
-    toolchain,
-    environment.GOTOOLCHAIN,
-  );
-  if (notice !== undefined) notices.push(notice);
-  await beforeBuild?.(environment, plan, task);
-  const { compilers } = shareMachine(missing.length, plan.context, plan.request.jobs);
-  const digests = FileDigests.open(join(records.folder, 'files.json'));
-  return { plan, tool, environment, records, digests, temporary: temporaryFolder(records.folder), compilers };
-}
-
-/** With GOTOOLCHAIN=local the go command answers `go env` and refuses only later, once for every package. */
-function checkVersion({ module }: GoPlan, { GOVERSION, GOTOOLCHAIN }: GoEnvironment): void {
-  if (module.go === undefined || compareVersions(GOVERSION, module.go) >= 0) return;
-  throw new Failure(tooOld(module.go, GOVERSION, GOTOOLCHAIN));
-}
-
-/** A folder of this process; what a killed one left is removed. */
-function temporaryFolder(folder: string): string {
-  mkdirSync(folder, { recursive: true });
-  for (const name of readdirSync(folder)) {
-    const pid = /^tmp-(\d+)$/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid)))
-      rmSync(join(folder, name), { recursive: true, force: true });
-  }
-  const own = join(folder, `tmp-${process.pid}`);
-  mkdirSync(own, { recursive: true });
-  return own;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 interface Sources {
@@ -295,20 +190,6 @@ async function build(run: Run, program: PlannedProgram, sources: Sources, task: 
   };
 }
 
-function describe(program: PlannedProgram, record: ProgramRecord) {
-  const { digest, size, goVersion, buildInfo } = record;
-  return {
-    name: programName(program.package.importPath),
-    package: program.package.importPath,
-    target: program.platform,
-    path: program.output,
-    digest,
-    size,
-    goVersion,
-    buildInfo,
-  };
-}
-
 async function verifyAll(run: Run, built: Map<PlannedProgram, BuiltProgram>, task: Task): Promise<void> {
   for (const program of run.plan.programs) {
     const result = built.get(program) ?? (await reused(run.plan, program, undefined));
@@ -330,24 +211,4 @@ async function verifyAll(run: Run, built: Map<PlannedProgram, BuiltProgram>, tas
     throw new Failure(
       `${different.target}: a second build in another folder gives other bytes: ${different.reproduction.difference}.`,
     );
-}
-
-async function reused(plan: GoPlan, program: PlannedProgram, task: Task | undefined): Promise<BuiltProgram> {
-  const { decision } = program;
-  if (decision.kind !== 'reuse') throw new Error(`${program.title} was neither built nor reused`);
-  const { record, because, from } = decision;
-  if (from !== undefined) copyIntoPlace(from, program.output);
-  await task?.task(program.title, async (own) => {
-    own.note(`unchanged, ${formatBytes(record.size)}, ${formatDuration(record.milliseconds)} spared`);
-  });
-  return {
-    ...describe(program, record),
-    reused: true,
-    because,
-    milliseconds: 0,
-    saved: record.milliseconds,
-    reproduction: undefined,
-    previousSize: record.size,
-    sbom: sbomPath(plan, program),
-  };
 }

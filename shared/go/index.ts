@@ -1,4 +1,4 @@
-export { type BeforeBuild, type BuiltProgram, type GoBuildResult, runGoBuild } from './build.ts';
+export { runGoBuild } from './build.ts';
 export type { BuildInfo, ModuleInfo } from './build-info.ts';
 export {
   type CacheRun,
@@ -9,12 +9,11 @@ export {
   type RestoredCache,
 } from './caches.ts';
 export { CompileFailure, type Diagnostic } from './diagnostics.ts';
-export { DEFAULT_FLAGS, type GoFlags } from './flags.ts';
+export type { GoFlags } from './flags.ts';
 export { restoreGoCaches, type SavedCache, saveGoCaches } from './keep.ts';
-export { DEFAULT_NAMING, type OutputNaming } from './output.ts';
+export type { OutputNaming } from './output.ts';
 export type { MainPackage } from './packages.ts';
 export {
-  type GoBuildRequest,
   type GoContext,
   type GoDecision,
   type GoIdentity,
@@ -24,8 +23,11 @@ export {
   type PlannedProgram,
   planGoBuild,
 } from './plan.ts';
+export type { BeforeBuild } from './prepare.ts';
 export type { ProgramRecord } from './record.ts';
+export type { GoBuildRequest } from './request.ts';
+export type { BuiltProgram, GoBuildResult } from './result.ts';
 export type { Sbom } from './sbom.ts';
-export { formatTarget, parseTarget, type Target } from './target.ts';
+export { parseTarget, type Target } from './target.ts';
 export type { GoEnvironment } from './toolchain.ts';
 export type { Reproduction } from './verify.ts';

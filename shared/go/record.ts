@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { dirname, join, resolve } from 'node:path';
 import type { Digest, KeyPart } from '../content/index.ts';
 import type { BuildInfo } from './build-info.ts';
-import type { SourceMap } from './inputs.ts';
 import type { MainPackage } from './packages.ts';
+import type { SourceMap } from './sources.ts';
 
 /** Folder below the memory in which restored programs lie under their digests. */
 export const PROGRAMS = 'programs';

@@ -2,10 +2,10 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { basename, dirname, relative } from 'node:path';
 import { digestOfFile } from '../content/index.ts';
 import { Failure, formatBytes } from '../host/index.ts';
-import type { BuiltProgram } from './build.ts';
 import { checkDistinct } from './output.ts';
 import type { GoPlan, PlannedProgram } from './plan.ts';
 import { writeAtomically } from './record.ts';
+import type { BuiltProgram } from './result.ts';
 import { makeSbom } from './sbom.ts';
 
 /** Where the bill of materials of a program goes; undefined when none was asked for. */

@@ -3,14 +3,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FileDigests, Key } from '../../../shared/content/index.ts';
+import { explainDifferences } from '../../../shared/go/explain.ts';
 import { settleFlags } from '../../../shared/go/flags.ts';
-import {
-  type BuildConditions,
-  explainDifferences,
-  programKey,
-  type SourceMap,
-} from '../../../shared/go/inputs.ts';
 import { mainCandidates } from '../../../shared/go/packages.ts';
+import { type BuildConditions, programKey } from '../../../shared/go/program-key.ts';
+import type { SourceMap } from '../../../shared/go/sources.ts';
 
 let root: string;
 beforeEach(() => {
