@@ -316,3 +316,12 @@ export function randomStars(from: Random): IgnoreQuestion {
   const path = () => many(from.below(4) + 1, () => from.text(['a', 'b', 'ab', '*'], 3)).join('/');
   return { patterns: [pattern], paths: many(12, path) };
 }
+
+/** A tree of files below folders that have no file's name, and a file that ignores some of them and brings others back. */
+export function randomTree(from: Random): IgnoreQuestion {
+  const folder = () => from.pick(['a', 'b', 'cmd', 'docs']);
+  const path = () => [...many(from.below(4), folder), from.pick(['x.go', 'y.md', 'z'])].join('/');
+  const part = () => from.pick(['a', 'b', 'cmd', 'docs', '*', '**', '*.go', 'x.go', 'y.md', 'z', '?']);
+  const line = () => from.pick(['', '', '!']) + many(from.below(3) + 1, part).join('/');
+  return { text: many(from.below(4) + 1, line).join('\n'), paths: many(8, path) };
+}

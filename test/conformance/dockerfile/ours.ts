@@ -130,3 +130,23 @@ export interface GlobQuestion {
 export function ourMatches({ pattern, paths }: GlobQuestion): boolean[] | typeof REFUSED {
   return answerOf(() => paths.map((path) => matchGlob(pattern, path)));
 }
+
+/** What is left of a tree of files: a folder stays when it is not ignored, or when something below it stays. */
+export function ourWalk({ text = '', paths }: IgnoreQuestion): string[] | typeof REFUSED {
+  return answerOf(() => {
+    const ignore = createIgnore(text);
+    const kept = new Set<string>();
+    const isVisited = (folder: string) => !ignore.ignores(folder, true) || ignore.mayContainIncluded(folder);
+    for (const path of paths) {
+      const folders = path
+        .split('/')
+        .slice(0, -1)
+        .map((_, at, parts) => parts.slice(0, at + 1).join('/'));
+      for (const [at, folder] of folders.entries())
+        if (folders.slice(0, at + 1).every(isVisited) && !ignore.ignores(folder, true)) kept.add(folder);
+      if (folders.every(isVisited) && !ignore.ignores(path, false))
+        for (const one of [...folders, path]) kept.add(one);
+    }
+    return [...kept].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  });
+}

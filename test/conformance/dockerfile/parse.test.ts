@@ -7,11 +7,12 @@ import {
   randomGlob,
   randomIgnore,
   randomStars,
+  randomTree,
   randomWord,
 } from './generate.ts';
 import { buildkitCorpus, oracle } from './oracle.ts';
-import { ourFile, ourIgnored, ourMatches, ourWord, REFUSED } from './ours.ts';
-import { theirFiles, theirIgnored, theirMatches, theirWords } from './theirs.ts';
+import { ourFile, ourIgnored, ourMatches, ourWalk, ourWord, REFUSED } from './ours.ts';
+import { theirFiles, theirIgnored, theirMatches, theirWalks, theirWords } from './theirs.ts';
 
 /** Compares one by one, so that a difference shows its question. */
 function expectSame<Q>(
@@ -48,6 +49,12 @@ describeWith('BuildKit reads the same', { buildkit: await oracle() }, ({ buildki
     const from = random(3);
     const questions = [...many(4_000, () => randomIgnore(from)), ...many(3_000, () => randomStars(from))];
     expectSame(questions, await theirIgnored(buildkit, questions), ourIgnored);
+  });
+
+  it('and sends the same files of random trees', async () => {
+    const from = random(9);
+    const questions = many(1_000, () => randomTree(from));
+    expectSame(questions, await theirWalks(buildkit, questions), ourWalk);
   });
 
   it('in random globs', async () => {

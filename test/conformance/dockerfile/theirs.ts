@@ -66,3 +66,10 @@ export async function theirMatches(buildkit: Oracle, questions: readonly GlobQue
   );
   return answers.map(({ error, matches }) => (error === undefined ? matches : REFUSED));
 }
+
+export async function theirWalks(buildkit: Oracle, questions: readonly IgnoreQuestion[]): Promise<unknown[]> {
+  const answers = await buildkit.ask<{ kept: string[] }>(
+    questions.map((question) => ({ op: 'walk', ...question })),
+  );
+  return answers.map(({ error, kept }) => (error === undefined ? kept : REFUSED));
+}

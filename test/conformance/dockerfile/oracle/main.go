@@ -28,6 +28,7 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/tonistiigi/fsutil"
 )
 
 type question struct {
@@ -96,6 +97,8 @@ func dispatch(q question) (answer, error) {
 		return resolve(q)
 	case "ignore":
 		return ignore(q)
+	case "walk":
+		return walk(q)
 	case "glob":
 		return glob(q)
 	case "lint":
@@ -310,6 +313,38 @@ func ignore(q question) (answer, error) {
 		ignored = append(ignored, match)
 	}
 	return answer{"ignored": ignored}, nil
+}
+
+// walk lays the files out in a folder and lists what BuildKit's file sync would send of it.
+func walk(q question) (answer, error) {
+	patterns, err := ignorefile.ReadAll(strings.NewReader(q.Text))
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "slipway-oracle-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	for _, path := range q.Paths {
+		file := filepath.Join(folder, path)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(file, nil, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	kept := []string{}
+	list := func(path string, _ os.FileInfo, err error) error {
+		kept = append(kept, path)
+		return err
+	}
+	if err := fsutil.Walk(context.Background(), folder, &fsutil.FilterOpt{ExcludePatterns: patterns}, list); err != nil {
+		return nil, err
+	}
+	slices.Sort(kept)
+	return answer{"kept": kept}, nil
 }
 
 func glob(q question) (answer, error) {
