@@ -8,7 +8,7 @@ import {
   type WorkdirStep,
 } from '../dockerfile/index.ts';
 import { Failure } from '../host/index.ts';
-import { type CopyOptions, copyPath, expandSource, splitParents } from './copy.ts';
+import { type CopyOptions, copyPath, expandSource, type ParentsSource, splitParents } from './copy.ts';
 import { type LayerMember, overlay, takeLayer } from './layer.ts';
 import type { LayerIndex } from './layer-index.ts';
 import { type Chmod, parseChmod } from './mode.ts';
@@ -181,7 +181,7 @@ async function copySource(
   // BuildKit looks for the path "/" then, which it does not find.
   if (parents?.pattern === '') throw new Unmodelled('COPY --parents takes everything', step.lines);
   const include: Ignore | undefined = parents === undefined ? undefined : createMatcher([parents.pattern]);
-  if (parents?.required) requirePath(tree, `${parents.root}/${parents.pattern}`);
+  if (parents?.required) requirePath(tree, parents, options.exclude);
   const paths = expandSource(tree, parents?.root ?? source);
   if (paths.length === 0 && isLocal(step.from) && source.includes('/'))
     throw new Unmodelled(
@@ -201,10 +201,12 @@ function isLocal(source: Source): boolean {
 }
 
 /** The last part may be a link that leads nowhere: --parents copies links as they are. */
-function requirePath(tree: Directory, path: string): void {
-  const wanted = clean(path);
+function requirePath(tree: Directory, { root, pattern }: ParentsSource, exclude: Ignore | undefined): void {
+  const wanted = clean(`${root}/${pattern}`);
   const found = lookup(tree, join(follow(tree, parentOf(wanted)), baseOf(wanted)));
   if (found === undefined) throw new Failure(`/${wanted} is not there.`);
+  if (exclude?.ignores(pattern, found.type === 'directory'))
+    throw new Failure(`/${wanted} is asked for by name and left out by --exclude.`);
 }
 
 async function unpack(

@@ -195,11 +195,14 @@ class Copier {
 }
 
 /** What `COPY --parents` means by a source: the tree that its paths are kept relative to, and the pattern below it. */
-export function splitParents(source: string): {
+export interface ParentsSource {
   readonly root: string;
   readonly pattern: string;
+  /** It names a path, which has to be there. */
   readonly required: boolean;
-} {
+}
+
+export function splitParents(source: string): ParentsSource {
   const pivot = source.indexOf('/./');
   const root = pivot === -1 ? '/' : source.slice(0, pivot);
   const pattern = posix.join('/', pivot === -1 ? source : source.slice(pivot + 3)).slice(1);

@@ -369,6 +369,11 @@ export const cases: readonly Case[] = [
     },
   },
   {
+    name: 'ADD makes folders that an archive does not name',
+    dockerfile: 'FROM scratch\nADD --chown=7:8 t.tar /x/y/\nADD t.tar /z',
+    files: { 't.tar': { archive: { 'd/e/b': '1', d: { directory: 0o700 } }, members: ['./d/e/b'] } },
+  },
+  {
     name: 'ADD unpacks gzip, and leaves what is no archive',
     dockerfile: 'FROM scratch\nADD t.tgz plain.gz text.txt /x/',
     files: {

@@ -20,8 +20,8 @@ export type ContextFile =
   | { readonly hardlink: string }
   | { readonly sparse: number }
   | { readonly fifo: true }
-  /** An archive of files given in the same way, with the arguments of tar(1) that make it. */
-  | { readonly archive: Context; readonly tar?: readonly string[] };
+  /** An archive of files given in the same way, with the arguments of tar(1) that make it, and what of them goes in. */
+  | { readonly archive: Context; readonly tar?: readonly string[]; readonly members?: readonly string[] };
 
 /** By path; a path can be given as latin1 of its bytes, with `bytes:` in front of it. */
 export type Context = Readonly<Record<string, ContextFile>>;
@@ -51,7 +51,7 @@ function make(root: string, name: string, file: ContextFile): void {
     write(path, '', 0o644);
     truncateSync(path, file.sparse);
   } else if ('fifo' in file) execFileSync('env', ['mkfifo', '-m', '644', String(path)]);
-  else makeArchive(String(path), file.archive, file.tar ?? ['-c']);
+  else makeArchive(String(path), file.archive, file.tar ?? ['-c'], file.members ?? ['.']);
   // A builder takes a file of the same name, size and time for the one that another case sent before.
   if (!lstatSync(path).isSymbolicLink()) utimesSync(path, nextTime, nextTime++);
 }
@@ -72,9 +72,14 @@ function write(path: string | Buffer, text: string, mode: number): void {
   chmodSync(path, mode);
 }
 
-function makeArchive(path: string, files: Context, options: readonly string[]): void {
+function makeArchive(
+  path: string,
+  files: Context,
+  options: readonly string[],
+  members: readonly string[],
+): void {
   const folder = `${path}.d`;
   makeContext(folder, files);
-  execFileSync('tar', [...options, '-f', path, '-C', folder, '--sort=name', '.']);
+  execFileSync('tar', [...options, '-f', path, '-C', folder, '--sort=name', ...members]);
   execFileSync('rm', ['-rf', folder]);
 }
