@@ -44,9 +44,10 @@ export function parseDocument(bytes: Uint8Array, name: string, mediaType?: strin
     throw new Failure(
       `${name} is an image of Docker's schema 1, which registries gave up; push it anew with a current docker.`,
     );
-  const isIndex =
-    Array.isArray(value.manifests) && (type === undefined || isIndexType(type) || !isManifestShape(value));
-  if (isIndex) return { kind: 'index', index: checkedIndex(value, name) };
+  // Two clients could take it for two things, one of which was never looked at (CVE-2021-41190).
+  if (Array.isArray(value.manifests) && (value.config !== undefined || value.layers !== undefined))
+    throw new Failure(`${name} is a manifest and an index at once, which no image can be.`);
+  if (Array.isArray(value.manifests)) return { kind: 'index', index: checkedIndex(value, name) };
   if (isManifestShape(value)) return { kind: 'image', manifest: checkedManifest(value, name) };
   throw new Failure(`${name} is no image manifest or index${type === undefined ? '' : ` but ${type}`}.`);
 }
