@@ -52,14 +52,18 @@ export async function buildStages(
 
 /** The paths of a stage that stages assembled here copy: a pattern stands for the folder that it looks in. */
 export function wantedPaths(platform: PlatformPlan, index: number): string[] {
-  const steps = platform.stages
+  const sources = copiesFrom(platform, index).flatMap((step) => step.sources.map(withoutPattern));
+  return [...new Set(sources)].sort();
+}
+
+function copiesFrom(platform: PlatformPlan, index: number): CopyStep[] {
+  return platform.stages
     .filter(({ method }) => method.kind === 'assembled')
     .flatMap(({ stage }) => stage.steps)
     .filter(
       (step): step is CopyStep =>
         step.kind === 'copy' && step.from.kind === 'stage' && step.from.index === index,
     );
-  return [...new Set(steps.flatMap((step) => step.sources.map(withoutPattern)))].sort();
 }
 
 function withoutPattern(source: string): string {
@@ -74,6 +78,27 @@ export function handoverDockerfile(source: string, wanted: ReadonlyMap<number, r
     paths.map((path) => `COPY --from=${index} ${JSON.stringify([path, `/${index}${path}`])}`),
   );
   return [source.replace(/\n*$/, ''), `FROM scratch AS ${HANDOVER}`, ...copies, ''].join('\n');
+}
+
+/** The user's COPY that a line of the added stage carries out in part. */
+function placeOf(
+  plan: ImagePlan,
+  platform: PlatformPlan,
+  wanted: ReadonlyMap<number, readonly string[]>,
+  line: number,
+): { readonly instruction: string; readonly line: number } | undefined {
+  const added = line - sourceLines(plan.dockerfile.source) - 2;
+  const asked = [...wanted].flatMap(([index, paths]) => paths.map((path) => ({ index, path })))[added];
+  if (added < 0 || asked === undefined) return undefined;
+  const step = copiesFrom(platform, asked.index).find(({ sources }) =>
+    sources.some((source) => withoutPattern(source) === asked.path),
+  );
+  if (step === undefined) return undefined;
+  return { instruction: step.createdBy.replace(/ # buildkit$/, ''), line: step.lines.start };
+}
+
+function sourceLines(source: string): number {
+  return source.replace(/\n*$/, '').split('\n').length;
 }
 
 async function extract(
@@ -94,6 +119,7 @@ async function extract(
     task,
     need,
     dockerfile: plan.dockerfile.path,
+    place: (line) => placeOf(plan, platform, wanted, line),
     // biome-ignore format: one flag with its value a line
     args: [
       ...commonArguments(settings, plan.request),

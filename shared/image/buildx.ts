@@ -14,6 +14,8 @@ export interface BuildxRun {
   /** Why a builder is needed at all, for the message when there is none: `The stage "build" (Dockerfile, line 4) …`. */
   readonly need: string;
   readonly consume?: (stdout: Readable) => Promise<void>;
+  /** The instruction of the user's Dockerfile that a line stands for which was added to it. */
+  readonly place?: (line: number) => { readonly instruction: string; readonly line: number } | undefined;
 }
 
 /** Runs `docker buildx build`; what it tells goes to the task's log, and an instruction that fails becomes a Failure at its line. */
@@ -51,8 +53,9 @@ function explain(error: unknown, progress: BuildProgress, build: BuildxRun): unk
     return new Failure(`${build.need}, and no builder can be reached: ${said}. ${TWO_WAYS_OUT}`, {
       cause: error,
     });
-  const line = progress.dockerfileLine;
-  const where = progress.failed === undefined ? 'BuildKit' : progress.failed;
+  const added = progress.dockerfileLine === undefined ? undefined : build.place?.(progress.dockerfileLine);
+  const line = added?.line ?? progress.dockerfileLine;
+  const where = added?.instruction ?? progress.failed ?? 'BuildKit';
   return new Failure(`${where}: ${said}.`, {
     ...(line !== undefined && { location: { file: build.dockerfile, line } }),
     cause: error,

@@ -97,6 +97,19 @@ describeWith(
       expect((failure as Failure).location).toMatchObject({ file: 'Dockerfile', line: 3 });
     });
 
+    it('that lack what is copied from them are a sentence at the COPY', async () => {
+      const folder = project(
+        'lack',
+        `FROM ${alpine()} AS build\nRUN true\nFROM scratch\nCOPY conf /c\nCOPY --from=build /bin/true /out/nope /x/\n`,
+      );
+      const failure = await runAction(folder, { layout: 'out' }).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(Failure);
+      expect((failure as Failure).message).toMatch(
+        /^COPY \/bin\/true \/out\/nope \/x\/: .*"\/out\/nope": not found\.$/s,
+      );
+      expect((failure as Failure).location).toMatchObject({ file: 'Dockerfile', line: 5 });
+    });
+
     it('that make the image itself are built as a whole, here with the engine’s graph driver', async () => {
       const folder = project(
         'whole',
