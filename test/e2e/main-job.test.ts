@@ -1,11 +1,14 @@
+import { createHash } from 'node:crypto';
 import { cp, readFile, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Finished, run } from '../../shared/exec/index.ts';
 import {
+  baseImages,
   type Checkout,
   crane,
   describeWith,
+  docker,
   engine,
   freshClone,
   freshHome,
@@ -110,6 +113,27 @@ describeWith('the image in the engine', { go: go(), engine: await engine() }, ({
     expect(await (await fetch(`${shop.url}/readyz`)).text()).toBe('ready\n');
     expect(await (await fetch(`${shop.url}/metrics`)).text()).toContain('storefront_build_info');
     expect(await shop.stop()).toBe(0);
+  });
+});
+
+const byDocker = { go: go(), engine: await engine(), baseImages: await baseImages() };
+
+describeWith('the program that Docker builds', byDocker, ({ engine, baseImages }) => {
+  test('is the same to the byte, though no container ran here', { timeout: 900_000 }, async () => {
+    const [linux] = JSON.parse((await outputs(['up', example])).binaries!) as { digest: string }[];
+    const tag = 'main-job-by-docker';
+    // biome-ignore format: a flag with its value
+    await docker(engine, [
+      'buildx', 'build', ...baseImages.buildContexts, '--tag', tag, '--load', join(checkout.directory, example),
+    ]);
+    const id = (await docker(engine, ['create', tag])).stdout.toString().trim();
+    const copy = join(home.env.HOME!, 'storefront');
+    await docker(engine, ['cp', `${id}:/storefront`, copy]);
+    await docker(engine, ['rm', id]);
+    const digest = createHash('sha256')
+      .update(await readFile(copy))
+      .digest('hex');
+    expect(`sha256:${digest}`).toBe(linux!.digest);
   });
 });
 
