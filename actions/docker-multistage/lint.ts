@@ -37,13 +37,13 @@ export function lintImage(host: Host, plan: ImagePlan, levels: Readonly<Record<s
   );
 }
 
-/** Advice on how a stage could be built faster or pinned better has no weight where the stage is not built. */
-function matters({ level, lines }: Finding, { dockerfile, request }: ImagePlan): boolean {
+/** Nothing of a stage that is not built gets into the image; only a secret in its lines is out all the same. */
+function matters({ rule, lines }: Finding, { dockerfile, request }: ImagePlan): boolean {
   const stage = dockerfile.stages.find(
     (one) => one.lines.start <= lines.start && lines.start <= one.lines.end,
   );
   const handedIn = stage !== undefined && (stage.name ?? String(stage.index)) in request.handedIn;
-  return level !== 'notice' || !handedIn;
+  return !handedIn || rule.startsWith('secret');
 }
 
 function annotate(host: Host, plan: ImagePlan, { rule, level, message, fix, lines }: Finding): void {

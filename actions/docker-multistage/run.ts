@@ -89,6 +89,8 @@ export async function runImage(
       buildImage(plan, places.deliveries, options, task),
     );
     await exportImage(host, plan, result, places, inputs, outputs, request.cache);
+    // What no name leads to any more would stay for ever: each build of a moving tag leaves its old layers behind.
+    if (places.layout !== undefined && !result.reused) await places.local?.collectGarbage();
     if (builder.cacheTo.length > 0 && !usedBuilder(plan, result))
       host.annotate({
         level: 'notice',
