@@ -86,7 +86,7 @@ export async function persistently(
     });
     const busy = answer === undefined || answer.status === 429 || answer.status >= 500;
     if (!busy || last) return answer!;
-    await pause(retryAfter(answer) ?? 200 * 4 ** (attempt - 1), request.signal);
+    await pause(retryAfter(answer) ?? Math.min(2000, 200 * 4 ** (attempt - 1)), request.signal);
   }
 }
 

@@ -243,7 +243,7 @@ describeWith('the caches of go-build with the real toolchain', { go: go() }, (ha
       service.fault = fault;
       try {
         const { main, post } = await job({
-          env: { GITHUB_SHA: 'f'.repeat(40) },
+          env: { ...warm(), GITHUB_SHA: 'f'.repeat(40) },
           inputs: { cache: 'actions' },
         });
         expect(main.code, main.log.join('\n')).toBe(0);
@@ -253,6 +253,25 @@ describeWith('the caches of go-build with the real toolchain', { go: go() }, (ha
       } finally {
         service.fault = () => undefined;
       }
+    });
+
+    it('a run that is killed in the middle leaves nothing that the next one trusts', async () => {
+      using runner = new FakeRunner();
+      cpSync(module.root, runner.workspace, { recursive: true });
+      const { PATH = '' } = module.context().env;
+      const env = { PATH, ...warm(), HOME: runner.folder, GOFLAGS: '', GITHUB_WORKSPACE: runner.workspace };
+      const inputs = { targets: 'linux/amd64,linux/386' };
+      const killed = await runner.run(action('main'), inputs, env, (line, kill) => {
+        if (line.includes('modules')) kill('SIGKILL');
+      });
+      expect(killed.code).toBeNull();
+      const again = await runner.run(action('main'), inputs, env);
+      expect(again.code, again.log.join('\n')).toBe(0);
+      expect(again.outputs.changed).toBe('true');
+      expect(
+        readdirSync(join(runner.workspace, '.slipway/go')).filter((name) => name.startsWith('tmp')),
+      ).toEqual([]);
+      expect((await runner.run(action('main'), inputs, env)).outputs.changed).toBe('false');
     });
 
     it('an entry with other bytes is not believed', async () => {
