@@ -137,13 +137,14 @@ describeWith('the program that Docker builds', byDocker, ({ engine, baseImages }
   });
 });
 
-describeWith('another machine', { go: go() }, () => {
+describeWith('another machine, with empty caches', { go: go() }, () => {
   test('makes the same digest in another folder, at another time, as another user', {
     timeout: 900_000,
   }, async () => {
     const { digest } = await outputs(['up', example]);
     await using other = await freshClone();
-    await using stranger = await freshHome();
+    // Really nothing: neither compiled packages nor modules of this machine.
+    await using stranger = await freshHome('no caches');
     const elsewhere = join(other.directory, '..', 'a folder with spaces');
     await cp(join(other.directory, example), elsewhere, { recursive: true });
     await utimes(join(elsewhere, 'configs', 'storefront.yaml'), 1_000_000_000, 1_000_000_000);
