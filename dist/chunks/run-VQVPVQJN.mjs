@@ -1,2 +1,0 @@
-import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);
-import{main,post}from"./chunk-OR3TACG2.mjs";import"./chunk-42NYLJ7S.mjs";import"./chunk-OSZVS5O4.mjs";import"./chunk-GZFFCKNP.mjs";import"./chunk-FYN4R7H7.mjs";import"./chunk-NC57MBOZ.mjs";import"./chunk-G67FER4F.mjs";import"./chunk-M2YQ7TCH.mjs";import"./chunk-PLGI4CXG.mjs";export{main,post};
