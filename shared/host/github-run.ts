@@ -9,7 +9,7 @@ interface Payload {
   readonly pull_request?: PullRequest;
   readonly workflow_run?: {
     readonly event?: string;
-    readonly head_branch?: string;
+    readonly actor?: { readonly login?: string } | null;
     readonly head_repository?: { readonly full_name?: string } | null;
   };
   readonly merge_group?: { readonly base_ref?: string };
@@ -74,8 +74,8 @@ export function readRunContext(env: Environment, event: unknown): RunContext {
 
 /**
  * Untrusted unless known to be safe. A fork's pull request brings foreign code; pull_request_target, issue_comment and their
- * like run with the rights of the default branch on words, and often on code, of strangers; Dependabot's pull requests bring
- * code that nobody has read yet, and GitHub treats them as a fork's.
+ * like run with the rights of the default branch on words, and often on code, of strangers; what Dependabot starts, by a push, a
+ * pull request, or the workflow that runs after one, brings code that nobody has read yet, and GitHub treats it as a fork's.
  */
 function isTrusted(
   event: string,
@@ -83,11 +83,10 @@ function isTrusted(
   repository: string | undefined,
   payload: Payload,
 ): boolean {
+  const people = [actor, payload.pull_request?.user?.login, payload.workflow_run?.actor?.login];
+  if (people.includes('dependabot[bot]')) return false;
   if (OWN_EVENTS.has(event)) return true;
-  if (PULL_REQUEST_EVENTS.has(event)) {
-    const bot = actor === 'dependabot[bot]' || payload.pull_request?.user?.login === 'dependabot[bot]';
-    return !bot && isOwn(payload.pull_request?.head?.repo?.full_name, repository);
-  }
+  if (PULL_REQUEST_EVENTS.has(event)) return isOwn(payload.pull_request?.head?.repo?.full_name, repository);
   if (event === 'workflow_run') {
     const cause = payload.workflow_run?.event ?? '';
     return (

@@ -14,8 +14,8 @@ const pull = (full_name: string | null, login = 'octocat') => ({
   repository: { default_branch: 'main' },
   pull_request: { number: 12, user: { login }, head: { ref: 'feature', repo: full_name && { full_name } } },
 });
-const workflowRun = (event: string, full_name: string) => ({
-  workflow_run: { event, head_repository: { full_name } },
+const workflowRun = (event: string, full_name: string, login = 'octocat') => ({
+  workflow_run: { event, actor: { login }, head_repository: { full_name } },
 });
 
 describe('trust', () => {
@@ -43,6 +43,7 @@ describe('trust', () => {
     ['workflow_run', workflowRun('pull_request', 'octo/app'), true],
     ['workflow_run', workflowRun('pull_request', 'mallory/app'), false],
     ['workflow_run', workflowRun('issue_comment', 'octo/app'), false],
+    ['workflow_run', workflowRun('pull_request', 'octo/app', 'dependabot[bot]'), false],
     ['workflow_run', {}, false],
     ['an_event_of_next_year', {}, false],
     ['', {}, false],
@@ -50,9 +51,14 @@ describe('trust', () => {
     expect(readRunContext({ ...env, GITHUB_EVENT_NAME: name }, event).trusted).toBe(trusted);
   });
 
-  it('is not given to a run that Dependabot started on its own branch', () => {
-    const run = { ...env, GITHUB_EVENT_NAME: 'pull_request', GITHUB_ACTOR: 'dependabot[bot]' };
-    expect(readRunContext(run, pull('octo/app')).trusted).toBe(false);
+  it.each([
+    ['pull_request', pull('octo/app')],
+    ['push', {}],
+    ['create', {}],
+    ['workflow_run', workflowRun('push', 'octo/app')],
+  ])('is not given to a run that Dependabot started: %s', (name, event) => {
+    const run = { ...env, GITHUB_EVENT_NAME: name, GITHUB_ACTOR: 'dependabot[bot]' };
+    expect(readRunContext(run, event).trusted).toBe(false);
   });
 
   it('is not given where the event cannot be read', () => {
