@@ -65,8 +65,9 @@ export class ExecError extends Error {
 const GRACE = 5_000;
 
 /**
- * Runs a program to its end. Its process group is its own, so cancelling takes grandchildren (compilers, builders) too.
- * Throws ExecError; a cancelled run throws one with reason `cancelled`.
+ * Runs a program to its end. Its process group is its own, so cancelling takes grandchildren (compilers, builders) too; Windows has
+ * no such groups, and there the child alone is ended. Throws ExecError; a cancelled run throws one with reason `cancelled`. What
+ * `consume` or the stream `input` throws goes on as it is.
  */
 export async function run(command: Command): Promise<Finished> {
   command.signal?.throwIfAborted();
@@ -85,7 +86,11 @@ export async function run(command: Command): Promise<Finished> {
       ? collect(child.stdout, keep, (line) => command.onLine?.(line, 'stdout'))
       : { bytes: () => Buffer.alloc(0) };
   const consumed = command.consume?.(child.stdout);
-  consumed?.catch(() => {}); // awaited below; here only so that an early rejection is not "unhandled"
+  // Awaited below. A reader that is done before the end must not leave the child in front of a full pipe for ever.
+  consumed?.then(
+    () => child.stdout.resume(),
+    () => child.stdout.destroy(),
+  );
 
   let stopped: 'timeout' | 'cancelled' | undefined;
   const stop = (why: 'timeout' | 'cancelled') => {
@@ -99,11 +104,16 @@ export async function run(command: Command): Promise<Finished> {
   const timer =
     command.timeout === undefined ? undefined : setTimeout(() => stop('timeout'), command.timeout);
 
+  let inputFault: unknown;
+  const onInputFault = (error: unknown) => {
+    inputFault ??= error;
+    child.stdin.destroy();
+  };
   // A child that exits without reading its input closes the pipe; its exit code tells the story, not our EPIPE.
   child.stdin.on('error', () => {});
   if (command.input === undefined || typeof command.input === 'string' || Buffer.isBuffer(command.input))
     child.stdin.end(command.input);
-  else command.input.pipe(child.stdin);
+  else command.input.on('error', onInputFault).pipe(child.stdin);
 
   const fail = (reason: ExecError['reason'], code: number | undefined, detail: string, cause?: unknown) =>
     new ExecError(command, reason, code, stdout.bytes(), stderr.bytes().toString(), detail, cause);
@@ -118,6 +128,7 @@ export async function run(command: Command): Promise<Finished> {
         undefined,
         stopped === 'timeout' ? `no end after ${command.timeout} ms` : 'cancelled',
       );
+    if (inputFault !== undefined) throw inputFault;
     await consumed;
     if (code === null) throw fail('signal', undefined, `killed by ${signal}`);
     if (!(command.accept ?? [0]).includes(code)) throw fail('exit', code, `exit code ${code}`);

@@ -89,6 +89,25 @@ describe('run', () => {
     await expect(run({ ...script('console.log(1)'), consume })).rejects.toThrow('disk full');
   });
 
+  it.each<[string, (stdout: Readable) => Promise<void>]>([
+    ['fails', () => Promise.reject(new Error('disk full'))],
+    ['has seen enough', async () => {}],
+  ])('does not wait for ever for a child whose reader %s before the end', async (how, consume) => {
+    const long = 'process.stdout.on("error", () => process.exit(0)); process.stdout.write("x".repeat(5e6))';
+    const ended = await run({ ...script(long), consume, timeout: 5000 }).catch((error: Error) => error);
+    expect(ended instanceof Error ? ended.message : ended.code).toBe(how === 'fails' ? 'disk full' : 0);
+  });
+
+  it('passes on that its input broke', async () => {
+    const input = Readable.from(
+      (async function* () {
+        yield 'te';
+        throw new Error('unreadable');
+      })(),
+    );
+    await expect(run({ ...script('process.stdin.resume()'), input })).rejects.toThrow('unreadable');
+  });
+
   it('replaces the environment when one is given', async () => {
     const done = await run({
       ...script('console.log(Object.keys(process.env).sort().join())'),
