@@ -5,7 +5,7 @@ import {
   mkdirSync,
   openSync,
   renameSync,
-  unlinkSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -33,11 +33,11 @@ export async function unpack(
   options: UnpackOptions,
 ): Promise<{ readonly members: readonly Member[]; readonly written: number }> {
   const handle = await open(archive, 'r');
+  const files = new FileWriter(folder, options.modified);
   try {
     const index = await readIndex(handle, { bytes: options.limit, members: MEMBER_LIMIT });
     for (const parent of new Set(index.members.map(({ name }) => dirname(join(folder, name)))))
       mkdirSync(parent, { recursive: true });
-    const files = new FileWriter(folder, options.modified);
     await eachFrame(handle, index, options.signal, (content, start) =>
       files.take(index.members, content, start),
     );
@@ -45,6 +45,7 @@ export async function unpack(
     for (const member of index.members) if (member.size === 0) files.whole(member, Buffer.alloc(0));
     return { members: index.members, written: files.written };
   } finally {
+    files.abandon();
     await handle.close();
   }
 }
@@ -115,6 +116,14 @@ class FileWriter {
     this.#end();
   }
 
+  /** Takes back what was begun and cannot be ended: nobody else would ever remove it from a folder that is Go's own. */
+  abandon(): void {
+    if (this.#unfinished?.fd === undefined) return;
+    closeSync(this.#unfinished.fd);
+    rmSync(this.#unfinished.temporary, { force: true });
+    this.#unfinished = undefined;
+  }
+
   #begin(member: Member): void {
     const path = join(this.#folder, member.name);
     const temporary = `${path}.${process.pid}.part`;
@@ -151,7 +160,7 @@ function replace(temporary: string, path: string): void {
   try {
     renameSync(temporary, path);
   } catch (error) {
-    unlinkSync(temporary);
+    rmSync(temporary, { force: true });
     throw error;
   }
 }

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -109,6 +110,32 @@ describe('an archive', () => {
     expect(readdirSync(out()).sort()).toEqual(['a', 'b']);
   });
 });
+
+it('unpacking that is stopped in the middle of a file leaves nothing of it, and no open file', async () => {
+  await pack([put('a', 'whole'), put('b', randomBytes(2 * FRAME))], archive);
+  let frames = 0;
+  const throwIfAborted = () => {
+    if (++frames === 3) throw new Error('stopped');
+  };
+  const before = openFiles();
+  await expect(
+    unpack(archive, out(), { limit: 1e9, signal: { throwIfAborted } as AbortSignal }),
+  ).rejects.toThrow('stopped');
+  expect(readdirSync(out())).toEqual(['a']);
+  expect(openFiles()).toBe(before);
+});
+
+/** Files below the test's folder that this process has open, where the system tells. */
+function openFiles(): number {
+  if (!existsSync('/proc/self/fd')) return 0;
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
+    } catch {
+      return false;
+    }
+  }).length;
+}
 
 describe('an archive that was damaged', () => {
   beforeEach(() => pack([put('a', randomBytes(100_000)), put('b', 'x')], archive));
