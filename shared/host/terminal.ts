@@ -1,5 +1,5 @@
 import type { ClosableHost } from './github.ts';
-import { githubStyle } from './github.ts';
+import { escapeCommand, githubStyle } from './github.ts';
 import { readRun } from './github-run.ts';
 import type { Annotation, RunContext, Summary } from './host.ts';
 import { createLiveView } from './live-view.ts';
@@ -51,6 +51,8 @@ interface Terminal {
   readonly paint: Paint;
   readonly clock: () => number;
   readonly mask: (text: string) => string;
+  /** What is printed line by line: in a step of a workflow, the runner carries out none of it. */
+  readonly inert: (text: string) => string;
 }
 
 function openTerminal(options: TerminalOptions, mask: Terminal['mask']): Terminal {
@@ -70,8 +72,15 @@ function openTerminal(options: TerminalOptions, mask: Terminal['mask']): Termina
     paint: createPaint(color),
     clock: options.clock ?? (() => performance.now()),
     mask,
+    inert: env.GITHUB_ACTIONS === 'true' ? escapeLines : (text) => text,
   };
 }
+
+const escapeLines = (text: string) =>
+  text
+    .split('\n')
+    .map((line) => escapeCommand(line))
+    .join('\n');
 
 /** The host of a command in a terminal: a live tree where there is one to draw on, else lines. Outputs are shown by `close`. */
 export async function createTerminalHost(options: TerminalOptions): Promise<ClosableHost> {
@@ -117,10 +126,10 @@ export async function createTerminalHost(options: TerminalOptions): Promise<Clos
 function printResults(
   summaries: readonly string[],
   outputs: ReadonlyMap<string, string>,
-  { out, paint, mask }: Terminal,
+  { out, paint, mask, inert }: Terminal,
 ): void {
-  for (const text of summaries) out.write(mask(`\n${text.trimEnd()}\n`));
-  out.write(outputLines(mapValues(outputs, mask), out.columns || 100, paint));
+  for (const text of summaries) out.write(inert(mask(`\n${text.trimEnd()}\n`)));
+  out.write(inert(outputLines(mapValues(outputs, mask), out.columns || 100, paint)));
 }
 
 /** A line end in the middle of a secret would hide it from the masks: what holds one is shown without line breaks of ours. */
@@ -135,9 +144,9 @@ function printJson(outputs: ReadonlyMap<string, string>, stdout: Screen, mask: T
 }
 
 function printAnnotation(annotation: Annotation, terminal: Terminal, view: WorkView): void {
-  const { live, err, detail, width, paint, mask } = terminal;
+  const { live, err, detail, width, paint, mask, inert } = terminal;
   if (detail === 'quiet' && annotation.level === 'notice') return;
-  const text = mask(annotationText(annotation, paint));
+  const text = inert(mask(annotationText(annotation, paint)));
   // On a drawn tree everything goes through the one who draws; else what is wrong goes where a shell looks for it.
   if (live)
     view.print(

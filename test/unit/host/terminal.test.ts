@@ -189,12 +189,39 @@ describe('trust', () => {
   });
 });
 
+/** The lines that a runner takes for commands (actions/runner, ActionCommandManager): none between stop-commands and its token. */
+function carriedOut(text: string): string[] {
+  let token: string | undefined;
+  return text.split('\n').filter((line) => {
+    if (token !== undefined) {
+      if (line === `::${token}::`) token = undefined;
+      return false;
+    }
+    token = /^::stop-commands::(.+)$/.exec(line)?.[1];
+    return token === undefined && (/^\s*::/.test(line) || line.includes('##['));
+  });
+}
+
 describe('a run: step of a workflow', () => {
   it('groups and fences lines as the runner wants it', async () => {
     const { out } = await run({ inputs: { words: '::error::x' }, env: { GITHUB_ACTIONS: 'true' } });
     expect(out).toMatch(
       /::group::Say it\n::stop-commands::(\S+)\n *::error::x\n::\1::\n::endgroup::\n✓ Say it/,
     );
+  });
+
+  it('lets neither a message, nor the summary, nor an output give the runner a command', async () => {
+    const module = only(async (host) => {
+      const evil = '::set-output name=digest::evil';
+      host.annotate({ level: 'warning', message: `RUN failed:\n${evil}` });
+      host.annotate({ level: 'notice', message: `x\n${evil}`, location: { file: '##[error]y' } });
+      await host.summarize({ markdown: '', text: `Summary\n  ${evil}` });
+      host.output('said', '##[add-mask]e');
+    });
+    const { out, err } = await run({ ...module, env: { GITHUB_ACTIONS: 'true' } });
+    expect(carriedOut(out)).toEqual([]);
+    expect(carriedOut(err)).toEqual([]);
+    expect(`${out}${err}`.match(/name=digest::evil/g)).toHaveLength(3);
   });
 });
 
