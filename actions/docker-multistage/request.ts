@@ -143,7 +143,8 @@ function attestations(inputs: Given): string[] {
     if (/^(false|)$/i.test(value)) return [];
     return [/^true$/i.test(value) ? `type=${type}` : `type=${type},${value}`];
   };
-  return [...asked('provenance', inputs.provenance), ...asked('sbom', inputs.sbom), ...inputs.attests];
+  const all = [...asked('provenance', inputs.provenance), ...asked('sbom', inputs.sbom), ...inputs.attests];
+  return all.filter((attest) => !/(^|,)disabled=true(,|$)/i.test(attest));
 }
 
 /** How a builder is asked, where one is needed. Values of secrets are masked from here on. */

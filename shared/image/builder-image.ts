@@ -4,12 +4,11 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Digest, readTar } from '../content/index.ts';
+import { readTar } from '../content/index.ts';
 import { ExecError, run } from '../exec/index.ts';
 import { Failure, type Task } from '../host/index.ts';
 import {
   compress,
-  copyImage,
   type Descriptor,
   describe,
   formatPlatform,
@@ -18,6 +17,7 @@ import {
   MediaType,
   openLayout,
 } from '../oci/index.ts';
+import { annotationsFor } from './annotations.ts';
 import type { ImageResult } from './build.ts';
 import {
   type BuilderSettings,
@@ -28,10 +28,11 @@ import {
 } from './builder.ts';
 import type { BuilderRun } from './builder-stages.ts';
 import { runBuildx } from './buildx.ts';
-import type { Delivered, Delivery } from './deliver.ts';
+import { type Delivery, deliverCopy } from './deliver.ts';
 import { writeDockerfile } from './derived.ts';
 import { descriptor, manifestDocument } from './manifest.ts';
 import type { ImagePlan } from './plan.ts';
+import type { ImageRequest } from './request.ts';
 import { platformsOf } from './reuse.ts';
 
 /** Lets a builder make the whole image, and brings what it made to the targets. */
@@ -43,7 +44,7 @@ export async function buildWithBuilder(
 ): Promise<ImageResult> {
   const made = await task.task('Build with BuildKit', (child) => makeLayout(plan, builder, child));
   const delivered = await Promise.all(
-    deliveries.map((delivery) => deliverCopy(made.layout, made.root, delivery, task)),
+    deliveries.map((delivery) => deliverCopy(made.layout, made.root, delivery, undefined, task)),
   );
   return {
     descriptor: made.root,
@@ -62,6 +63,7 @@ async function makeLayout(plan: ImagePlan, builder: BuilderRun, task: Task): Pro
   const folder = join(builder.temporary, 'whole');
   await mkdir(folder, { recursive: true });
   const exports = await canExport(builder.settings, builder.signal);
+  if (!exports) checkForEngine(plan.request, builder.settings);
   const destination = join(folder, 'image');
   const output = exports
     ? `type=oci,tar=false,dest=${destination},${outputAttributes(plan.request)}`
@@ -77,15 +79,15 @@ async function makeLayout(plan: ImagePlan, builder: BuilderRun, task: Task): Pro
     args: [
       ...commonArguments(builder.settings, plan.request),
       ...contextArguments(plan.request, plan.request.platforms),
-      ...imageArguments(builder.settings, plan.request),
+      ...imageArguments(builder.settings, exports ? plan.request : { ...plan.request, annotations: [] }),
       '--file', await writeDockerfile(plan, plan.dockerfile.source, folder),
       '--output', output,
       ...(exports ? [] : ['--tag', tag]),
       plan.request.context,
     ],
   });
-  if (exports) return await openMade(destination);
-  return await saveFromEngine(plan, builder, tag, folder);
+  const made = exports ? await openMade(destination) : await saveFromEngine(plan, builder, tag, folder);
+  return { ...made, root: annotated(made.root, plan.request) };
 }
 
 function reasonOf(plan: ImagePlan): string {
@@ -99,6 +101,32 @@ async function openMade(directory: string): Promise<MadeLayout> {
   const [root] = index.manifests;
   if (root === undefined) throw new Error('The builder exported a layout without an image.');
   return { layout, root: descriptor(root) };
+}
+
+/** The descriptor with the annotations that are its own: a layout has a place for them, a registry has none. */
+function annotated(root: Descriptor, { annotations, platforms }: ImageRequest): Descriptor {
+  const own = isIndex(root)
+    ? annotationsFor(annotations, 'index-descriptor')
+    : annotationsFor(annotations, 'manifest-descriptor', platforms[0]);
+  return descriptor(root, { annotations: own });
+}
+
+function isIndex({ mediaType }: Descriptor): boolean {
+  return mediaType === MediaType.ociIndex || mediaType === MediaType.dockerIndex;
+}
+
+/** What would be lost on the way through an engine, as a Failure before anything is built. */
+export function checkForEngine({ platforms }: ImageRequest, { attests }: BuilderSettings): void {
+  const way =
+    'use a builder with the docker-container or remote driver (docker buildx create --use), or turn the engine’s containerd image store on';
+  if (platforms.length > 1)
+    throw new Failure(
+      `Input "platforms" asks for ${platforms.map(formatPlatform).join(', ')}, and the engine’s own builder makes one at a time while the engine keeps images in a graph driver; ${way}.`,
+    );
+  if (attests.length > 0)
+    throw new Failure(
+      `The attestation ${attests[0]} is asked for (inputs "provenance", "sbom" and "attests"), and an engine that keeps images in a graph driver has no place for attestations; ${way}.`,
+    );
 }
 
 /**
@@ -135,11 +163,6 @@ async function saveFromEngine(
   tag: string,
   folder: string,
 ): Promise<MadeLayout> {
-  const { platforms } = plan.request;
-  if (platforms.length > 1)
-    throw new Failure(
-      `The engine's own builder makes images for one platform at a time, and ${platforms.map(formatPlatform).join(', ')} are asked for; create a builder with: docker buildx create --use.`,
-    );
   const saved = join(folder, 'saved');
   await mkdir(saved, { recursive: true });
   const program = builder.settings.program ?? 'docker';
@@ -201,29 +224,11 @@ async function repack(
     );
     layers.push(descriptor({ mediaType: types[request.compression], ...stored }));
   }
-  const manifest = manifestDocument(configDescriptor, layers, undefined, request.mediaTypes);
+  const annotations = annotationsFor(request.annotations, 'manifest', request.platforms[0]);
+  const manifest = manifestDocument(configDescriptor, layers, annotations, request.mediaTypes);
   return await layout.putManifest(manifest.bytes, manifest.mediaType, ['made']);
 }
 
 async function* bytes(content: Uint8Array): AsyncGenerator<Uint8Array> {
   yield content;
-}
-
-async function deliverCopy(
-  layout: Layout,
-  root: Descriptor,
-  delivery: Delivery,
-  task: Task,
-): Promise<Delivered> {
-  const tally = { bytes: 0, copied: 0, mounted: 0, present: 0 };
-  await task.task(`To ${delivery.target.name}`, () =>
-    copyImage(layout, root.digest as Digest, delivery.target, {
-      tags: delivery.tags,
-      onBlob: (blob, how) => {
-        tally[how] += 1;
-        if (how === 'copied') tally.bytes += blob.size;
-      },
-    }),
-  );
-  return { target: delivery.target.name, kind: delivery.kind, tags: delivery.tags, ...tally };
 }

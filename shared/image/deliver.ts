@@ -2,7 +2,7 @@ import type { Digest } from '../content/index.ts';
 import type { Task } from '../host/index.ts';
 import { formatBytes } from '../host/index.ts';
 import type { Descriptor, ImageSource, ImageTarget, Layout } from '../oci/index.ts';
-import { type Provided, provideBlob } from '../oci/index.ts';
+import { copyImage, type Provided, provideBlob } from '../oci/index.ts';
 import { once } from './once.ts';
 
 /** Where an image is to be, and under which names. */
@@ -104,19 +104,48 @@ async function deliverOne(
   for (const { bytes, descriptor } of parts.members)
     await delivery.target.putManifest(bytes, descriptor.mediaType, []);
   signal?.throwIfAborted();
-  await putTop(parts, delivery, key);
+  await nameImage(parts.top.bytes, parts.root, delivery, key);
   task.note(`${formatBytes(tally.bytes)} moved`);
   return { target: delivery.target.name, kind: delivery.kind, tags: delivery.tags, ...tally };
 }
 
-async function putTop(parts: ImageParts, delivery: Delivery, key: Digest | undefined): Promise<void> {
-  const { bytes, mediaType } = parts.top;
+/** Brings an image that is whole elsewhere to a delivery: what is missing there is copied, and the names come last. */
+export async function deliverCopy(
+  source: ImageSource,
+  root: Descriptor,
+  delivery: Delivery,
+  key: Digest | undefined,
+  task: Task,
+): Promise<Delivered> {
+  const tally = { bytes: 0, copied: 0, mounted: 0, present: 0 };
+  await task.task(`To ${delivery.target.name}`, async (child) => {
+    await copyImage(source, root.digest, delivery.target, {
+      tags: delivery.kind === 'registry' ? delivery.tags : [],
+      onBlob: (blob, how) => {
+        tally[how] += 1;
+        if (how === 'copied') tally.bytes += blob.size;
+      },
+    });
+    if (delivery.kind === 'layout')
+      await nameImage((await source.manifest(root.digest)).bytes, root, delivery, key);
+    child.note(`${formatBytes(tally.bytes)} moved`);
+  });
+  return { target: delivery.target.name, kind: delivery.kind, tags: delivery.tags, ...tally };
+}
+
+/** Gives an image whose parts are all there its names, and in a layout its key and what annotates it from outside. */
+export async function nameImage(
+  bytes: Buffer,
+  root: Descriptor,
+  delivery: Delivery,
+  key: Digest | undefined,
+): Promise<void> {
   if (delivery.kind === 'registry') {
-    await delivery.target.putManifest(bytes, mediaType, delivery.tags);
+    await delivery.target.putManifest(bytes, root.mediaType, delivery.tags);
     return;
   }
-  const annotations = { ...parts.root.annotations, ...(key !== undefined && { [KEY_ANNOTATION]: key }) };
-  await delivery.target.putManifest(bytes, mediaType, delivery.tags, annotations);
+  const annotations = { ...root.annotations, ...(key !== undefined && { [KEY_ANNOTATION]: key }) };
+  await delivery.target.putManifest(bytes, root.mediaType, delivery.tags, annotations);
 }
 
 function descriptorOf(blob: PartBlob): Descriptor {

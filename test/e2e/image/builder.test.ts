@@ -1,12 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { definition } from '../../../actions/docker-multistage/definition.ts';
+import { main } from '../../../actions/docker-multistage/run.ts';
 import { run } from '../../../shared/exec/index.ts';
-import { Failure } from '../../../shared/host/index.ts';
+import { Failure, readInputs } from '../../../shared/host/index.ts';
 import { makeContext } from '../../conformance/image/context.ts';
 import { baseImages, buildkit, crane, describeWith, docker, engine, registry } from '../../lab/index.ts';
-import { runAction } from '../../unit/image/host.ts';
+import { memoryHost, runAction } from '../../unit/image/host.ts';
 
 const [bases, craneTool, lab, dockerEngine, kit] = await Promise.all([
   baseImages(),
@@ -116,7 +118,16 @@ describeWith(
         `FROM ${alpine()}\nRUN echo hi > /hi\nCOPY main.txt /\nLABEL a=b\nUSER 1:2\n`,
       );
       const tag = `${have.registry.host}/e2e/whole:1`;
-      const done = await runAction(folder, { tags: tag, push: 'true', labels: 'c=d' });
+      const done = await runAction(folder, {
+        tags: tag,
+        push: 'true',
+        layout: 'out',
+        labels: 'c=d',
+        annotations: 'one=1\nmanifest-descriptor:two=2',
+      });
+      expect(JSON.parse(await check('manifest', tag)).annotations).toEqual({ one: '1' });
+      const { manifests } = JSON.parse(readFileSync(join(folder, 'out/index.json'), 'utf8'));
+      expect(manifests[0].annotations).toMatchObject({ two: '2' });
       expect(JSON.parse(done.outputs.plan!)).toMatchObject({
         how: 'builder',
         because: 'Dockerfile, line 2: RUN needs a container',
@@ -128,6 +139,21 @@ describeWith(
         User: '1:2',
       });
       expect(await list(tag)).toMatch(/ hi$/m);
+    });
+
+    it('that make the image itself cannot carry attestations through a graph driver', async () => {
+      const folder = project('attested', `FROM ${alpine()}\nRUN echo never built\n`);
+      const host = memoryHost(folder);
+      const inputs: Record<string, string> = { layout: 'out', provenance: 'mode=max' };
+      const failure = await main(
+        host,
+        readInputs(definition, (name) => inputs[name]),
+      ).catch((error: unknown) => error);
+      expect(failure).toBeInstanceOf(Failure);
+      expect((failure as Failure).message).toMatch(
+        /^The attestation type=provenance,mode=max .*docker-container/,
+      );
+      expect(host.lines.join('\n')).not.toContain('never built');
     });
 
     it('are handed in instead, and no builder is asked', async () => {

@@ -293,6 +293,20 @@ const mistakes: readonly Bad[] = [
     prepare: () => Object.assign(process.env, { PATH: '/nonexistent' }),
     says: /^The stage "build" has to be run \(Dockerfile, line 2\), and there is no builder: docker is not installed\. Hand its files in with stages: NAME=FOLDER, or make a builder reachable/,
   },
+  ...['provenance', 'sbom'].map((input) => ({
+    name: `${input} from an engine that has no place for it`,
+    inputs: { [input]: 'true' },
+    prepare: graphDriver,
+    says: new RegExp(
+      `^The attestation type=${input} is asked for \\(inputs "provenance", "sbom" and "attests"\\), and an engine that keeps images in a graph driver has no place for attestations; use a builder with the docker-container or remote driver`,
+    ),
+  })),
+  {
+    name: 'several platforms from an engine that makes one',
+    inputs: { platforms: 'linux/amd64,linux/arm64', attests: 'type=sbom' },
+    prepare: graphDriver,
+    says: /^Input "platforms" asks for linux\/amd64, linux\/arm64, and the engine’s own builder makes one at a time/,
+  },
   {
     name: 'no engine to load into',
     inputs: { load: 'true', tags: 'a:1' },
@@ -310,6 +324,14 @@ const mistakes: readonly Bad[] = [
     says: /broken\/index\.json/,
   },
 ];
+
+/** A `docker` whose builder is that of an engine with a graph driver, and which must never be asked to build. */
+function graphDriver(folder: string): void {
+  const answers =
+    'inspect) echo "Driver:    docker";; --format) echo "[]";; *) echo asked to build >&2; exit 9;;';
+  writeFileSync(join(folder, 'docker'), `#!/bin/sh\ncase $2 in ${answers} esac\n`, { mode: 0o755 });
+  process.env.PATH = `${folder}:/bin:/usr/bin`;
+}
 
 describe('every mistake is one sentence, and nothing is half done', () => {
   writeFileSync(join(root, 'bad-member'), 'x');
