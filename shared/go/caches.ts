@@ -131,12 +131,21 @@ function escaped(path: string): string {
   return path.replace(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`);
 }
 
+/**
+ * A key of the run's branch, and the beginnings of what it may restore: its own, its base's and the default branch's. GitHub's service
+ * holds to that by itself; a folder that runners share does not, and a feature branch must not hand programs to the default branch.
+ */
 function keysOf(base: string, run: CacheRun): { key: string; prefixes: string[] } {
-  const [own, ...others] = [run.branch ?? 'detached', run.baseBranch, run.defaultBranch].map(
-    (branch) => branch && `${base}-${branch.replaceAll(',', '_').slice(0, 120)}-`,
-  );
-  const prefixes = [own!, ...others.filter((one): one is string => Boolean(one)), `${base}-`];
+  const own = `${base}-${branchPart(run.branch ?? 'detached')}~`;
+  const others = [run.baseBranch, run.defaultBranch].filter((one): one is string => Boolean(one));
+  const prefixes = [own, ...others.map((branch) => `${base}-${branchPart(branch)}~`)];
   return { key: `${own}${run.sha}`, prefixes: [...new Set(prefixes)] };
+}
+
+/** A branch in characters that every store takes. `~` and `^` are none that a branch can hold: no other branch's part begins like it. */
+function branchPart(branch: string): string {
+  const plain = branch.replace(/[^\w./-]/g, '_').slice(0, 80);
+  return plain === branch ? plain : `${plain}^${hash(branch).slice(0, 8)}`;
 }
 
 function hash(value: unknown): string {

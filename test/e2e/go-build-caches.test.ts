@@ -149,8 +149,8 @@ describeWith('the caches of go-build with the real toolchain', { go: go() }, (ha
       expect(main.outputs).toMatchObject({ changed: 'true', 'go-version': expect.stringMatching(/^go1\./) });
       expect(program?.subarray(0, 4).toString('latin1')).toBe('\x7fELF');
       expect(keys().sort()).toEqual([
-        `slipway-go-objects main-${'a'.repeat(40)}`,
-        `slipway-go-programs main-${'a'.repeat(40)}`,
+        `slipway-go-objects main~${'a'.repeat(40)}`,
+        `slipway-go-programs main~${'a'.repeat(40)}`,
       ]);
       expect(main.summary).toContain('1 program built, 0 reused');
     });
@@ -232,7 +232,7 @@ describeWith('the caches of go-build with the real toolchain', { go: go() }, (ha
         ['error', 'internal/store/name.go', '3'],
       ]);
       expect(post.code, post.log.join('\n')).toBe(0);
-      expect(keys().at(-1)).toMatch(/^slipway-go-objects broken-e{40}-partial-/);
+      expect(keys().at(-1)).toMatch(/^slipway-go-objects broken~e{40}-partial-/);
     });
 
     it.each([

@@ -153,16 +153,37 @@ describe('keys', () => {
       request: { directory: folder },
     }) as never;
 
-  it('name the branch, and fall back to its base and the default branch', () => {
+  it('name the branch, and fall back to its base and the default branch, to no other', () => {
     const { key, prefixes } = programsCache(identity(), {
-      branch: 'a,b',
+      branch: 'feature/a',
       baseBranch: 'release',
       defaultBranch: 'main',
       sha: 'abc',
     });
     const base = /^slipway-go-programs-v1-[0-9a-f]{16}-/.exec(key)![0];
-    expect(key).toBe(`${base}a_b-abc`);
-    expect(prefixes).toEqual([`${base}a_b-`, `${base}release-`, `${base}main-`, base]);
+    expect(key).toBe(`${base}feature/a~abc`);
+    expect(prefixes).toEqual([`${base}feature/a~`, `${base}release~`, `${base}main~`]);
+  });
+
+  it.each([
+    ['main', 'main-2'],
+    ['main', 'main/x'],
+    ['a_b', 'a,b'],
+    ['a'.repeat(80), 'a'.repeat(81)],
+    ['ä', 'ö'],
+  ])('of the branch %j are not found by %j, nor the other way round', (one, other) => {
+    const of = (branch: string) => programsCache(identity(), { branch, sha: 'abc' });
+    for (const [a, b] of [
+      [of(one), of(other)],
+      [of(other), of(one)],
+    ] as const)
+      expect(a.prefixes.filter((prefix) => b.key.startsWith(prefix))).toEqual([]);
+  });
+
+  it('are short enough for a file name and hold no comma, whatever the branch', () => {
+    const { key } = programsCache(identity(), { branch: 'ü,/'.repeat(99), sha: 'a'.repeat(40) });
+    expect(encodeURIComponent(`${key}-partial-${Date.now().toString(36)}.tar.zst`).length).toBeLessThan(255);
+    expect(key).not.toContain(',');
   });
 
   it('of modules are those of go.sum, of the workspace too', () => {
