@@ -26,6 +26,8 @@ find_node() {
   fi
   package=$(node_package) ||
     fail "Node $NODE_MAJOR or newer is needed, and there is no package of it for this machine ($(uname -sm 2>&1)); install it and put it on the PATH."
+  [ -n "$cache" ] ||
+    fail "Node $NODE_MAJOR or newer is needed, and neither HOME nor XDG_CACHE_HOME says where one could be kept; set one of them, or put a Node on the PATH."
   # shellcheck disable=SC2086 # three words
   set -- $package
   folder=$cache/$1-$2
@@ -72,6 +74,7 @@ fetch_node() {
 
 # A cache folder that cannot be written costs the search in every run, nothing else.
 remember_node() {
+  [ -n "$cache" ] || return 0
   case $1$PATH in *'
 '*) return ;; esac
   mkdir -p "$cache" 2>/dev/null || return 0

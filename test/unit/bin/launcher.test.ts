@@ -217,6 +217,20 @@ describe('the launcher', () => {
     expect(slipway()).toEqual({ status: 0, stdout: 'node 24.0.0 ran:up a b\n', stderr: '' });
   });
 
+  it('without a home keeps nothing, least of all where everyone can write', () => {
+    const env = { HOME: '' };
+    fakeNpm('24.21.0');
+    expect(slipway(['up'], { env })).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(
+        /^slipway: Node 24 or newer is needed, and neither HOME nor XDG_CACHE_HOME/,
+      ),
+    });
+    expect(npmCalls()).toEqual([]);
+    program(join(folder, 'path/node'), fakeNode('24.0.0'));
+    expect(slipway(['up'], { env })).toEqual({ status: 0, stdout: 'node 24.0.0 ran:up\n', stderr: '' });
+  });
+
   it('says so when the checkout has no dist', () => {
     rmSync(join(folder, 'checkout/dist/cli.mjs'));
     expect(slipway().stderr).toMatch(
