@@ -65,11 +65,15 @@ function tokensOf(args: readonly string[], definition: ActionDefinition): readon
 }
 
 const isCommonFlag = (name: string, definition: ActionDefinition): name is keyof typeof COMMON_FLAGS =>
-  name in COMMON_FLAGS && !(name in definition.inputs);
+  Object.hasOwn(COMMON_FLAGS, name) && !Object.hasOwn(definition.inputs, name);
+
+/** Own names only: "constructor" is no input. */
+const inputNamed = (name: string, { inputs }: ActionDefinition): InputDefinition | undefined =>
+  Object.hasOwn(inputs, name) ? inputs[name] : undefined;
 
 function setInput(token: OptionToken, definition: ActionDefinition, inputs: Map<string, string>): void {
-  const negated = token.name.startsWith('no-') ? definition.inputs[token.name.slice(3)] : undefined;
-  const input = definition.inputs[token.name];
+  const negated = token.name.startsWith('no-') ? inputNamed(token.name.slice(3), definition) : undefined;
+  const input = inputNamed(token.name, definition);
   if (input !== undefined) add(inputs, token.name, input, givenValue(token, input, definition));
   else if (negated?.kind === 'flag' && token.value === undefined) inputs.set(token.name.slice(3), 'false');
   else throw unknownFlag(token, definition);
@@ -89,7 +93,7 @@ function givenValue(token: OptionToken, input: InputDefinition, definition: Acti
 /** `--push --plan`: the second is a flag of its own, not the value of the first. `--push=--plan` says what it means. */
 function swallowedFlag(token: OptionToken, definition: ActionDefinition): boolean {
   const name = /^--(?:no-)?([^=]+)/.exec(token.inlineValue ? '' : (token.value ?? ''))?.[1];
-  return name !== undefined && (name in definition.inputs || name in COMMON_FLAGS);
+  return name !== undefined && (Object.hasOwn(definition.inputs, name) || Object.hasOwn(COMMON_FLAGS, name));
 }
 
 function setPositional(

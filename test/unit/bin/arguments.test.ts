@@ -31,6 +31,7 @@ describe('readArguments', () => {
     [['--ldflags=x=y'], { ldflags: 'x=y' }],
     [['--ldflags', '-s -w'], { ldflags: '-s -w' }],
     [['--ldflags='], { ldflags: '' }],
+    [['--ldflags', '--constructor'], { ldflags: '--constructor' }],
     [['--ldflags=--plan'], { ldflags: '--plan' }],
     [['--ldflags', 'a', '--ldflags', 'b'], { ldflags: 'b' }],
     [['--push', 'a:1', '--push=b:2'], { push: 'a:1\nb:2' }],
@@ -51,6 +52,10 @@ describe('readArguments', () => {
       '"--tagets" is not a flag of "slipway sample". Did you mean "--targets"? All flags: slipway sample --help',
     ],
     [['--zzzzzz'], '"--zzzzzz" is not a flag of "slipway sample". All flags: slipway sample --help'],
+    [
+      ['--constructor', 'x'],
+      '"--constructor" is not a flag of "slipway sample". All flags: slipway sample --help',
+    ],
     [['-x'], '"-x" is not a flag of "slipway sample". All flags: slipway sample --help'],
     [
       ['--no-push'],
