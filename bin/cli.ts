@@ -14,11 +14,11 @@ const [{ actions }, { exit }, { runCommand }] = await Promise.all([
   import('./command.ts'),
 ]);
 
-// A reader that has seen enough, as in `slipway up | head`, is not an error.
+// A reader that has seen enough, as in `slipway up | head`, is not an error. The run goes on to its end: leaving here would cut a
+// push in two, let compilers run on alone and call it success.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
-    process.exit(0);
   });
 
 await exit(
