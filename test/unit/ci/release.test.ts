@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -78,6 +78,46 @@ describe('move-major-tag', () => {
       status: 1,
       said: `"${tag}" is not a release; accepted is a tag such as v1.4.0.`,
     });
+  });
+});
+
+describe('create-release', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'slipway-release-'));
+    execFileSync('git', ['init', '--quiet'], { cwd: folder });
+    const commit = [
+      '-c',
+      'user.name=T',
+      '-c',
+      'user.email=t@example.com',
+      'commit',
+      '--quiet',
+      '--allow-empty',
+    ];
+    execFileSync('git', [...commit, '-m', 'one'], { cwd: folder });
+    for (const tag of ['v1', 'v1.9.0', 'v1.10.0', 'v1.10.1-rc.1', 'v1.9.1'])
+      execFileSync('git', ['tag', tag], { cwd: folder });
+    writeFileSync(
+      join(folder, 'gh'),
+      '#!/bin/sh\n[ "$2 $3" = "view v1.9.0" ] || [ "$2" = create ] && echo "$*"\n',
+    );
+    chmodSync(join(folder, 'gh'), 0o755);
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each([
+    ['v1.10.0', 'release create v1.10.0 --verify-tag --generate-notes --title v1.10.0 --latest'],
+    ['v1.9.1', 'release create v1.9.1 --verify-tag --generate-notes --title v1.9.1 --latest=false'],
+    [
+      'v1.10.1-rc.1',
+      'release create v1.10.1-rc.1 --verify-tag --generate-notes --title v1.10.1-rc.1 --prerelease',
+    ],
+    ['v1.9.0', 'There is a release v1.9.0 already.'],
+  ])('of %s', (tag, said) => {
+    const env = { ...process.env, PATH: `${folder}:${process.env.PATH}` };
+    const done = spawnSync(join(ROOT, '.ci/create-release'), [tag], { cwd: folder, env, encoding: 'utf8' });
+    expect(done).toMatchObject({ status: 0, stdout: `${said}\n` });
   });
 });
 
