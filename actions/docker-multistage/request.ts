@@ -148,7 +148,7 @@ function attestations(inputs: Given): string[] {
 }
 
 /** How a builder is asked, where one is needed. Values of secrets are masked from here on. */
-export function readBuilder(host: Host, inputs: Given): BuilderSettings {
+export function readBuilder(host: Host, inputs: Given, env: Environment = process.env): BuilderSettings {
   return {
     builder: text(inputs.builder),
     program: undefined,
@@ -162,7 +162,7 @@ export function readBuilder(host: Host, inputs: Given): BuilderSettings {
     noCache: inputs['no-cache'],
     noCacheFilters: inputs['no-cache-filters'],
     pull: inputs.pull,
-    secrets: readSecrets(host, inputs),
+    secrets: readSecrets(host, inputs, env),
     ssh: inputs.ssh,
     shmSize: text(inputs['shm-size']),
     ulimit: inputs.ulimit,
@@ -173,13 +173,14 @@ function text(value: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
-function readSecrets(host: Host, inputs: Given): BuilderSecret[] {
+function readSecrets(host: Host, inputs: Given, env: Environment): BuilderSecret[] {
   const values = named('secrets', () => parseSecrets(inputs.secrets));
   for (const { value } of values) host.secret(value);
   const variables = Object.entries(pairs('secret-envs', inputs['secret-envs'])).map(([id, variable]) => ({
     id,
     variable,
   }));
+  for (const { variable } of variables) host.secret(env[variable] ?? '');
   const files = Object.entries(pairs('secret-files', inputs['secret-files'])).map(([id, path]) => ({
     id,
     file: resolve(host.workspace, path),
