@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { KeptFile, Restored } from '../cache/index.ts';
 import type { GoIdentity, GoPlan } from './plan.ts';
@@ -183,17 +183,25 @@ function usedObjects(folder: string, since: number): KeptFile[] {
 
 /**
  * What `go mod download` fetched for the modules in go.sum. The zips, not the unpacked sources: Go verifies and unpacks those that a
- * build reads, in less time than it takes to restore all, and nothing is missing for whoever needs another package of them.
+ * build reads, in less time than it takes to restore all, and nothing is missing for whoever needs another package of them. Without
+ * their .ziphash, which Go would believe: so it computes each zip's hash and compares it with go.sum.
  */
 function moduleFiles({ folder, sums }: GoCache): KeptFile[] {
   const names = sums.flatMap((sum) => {
     const file = fileOfSum(sum);
     if (file.endsWith('.mod')) return [file, file.replace(/\.mod$/, '.info')];
-    return [file, `${file}hash`, file.replace(/\.zip$/, '.info'), file.replace(/\.zip$/, '.mod')];
+    return [file, file.replace(/\.zip$/, '.info'), file.replace(/\.zip$/, '.mod')];
   });
   return [...new Set(names)]
     .map((name) => ({ name, path: join(folder, name) }))
     .filter(({ path }) => existsSync(path));
+}
+
+/** Removes hashes that an entry brought along in spite of that. */
+export function forgetHashes({ kind, folder }: GoCache, result: Restored): void {
+  if (kind !== 'modules' || result.kind !== 'restored') return;
+  for (const { name } of result.files)
+    if (name.endsWith('.ziphash')) rmSync(join(folder, name), { force: true });
 }
 
 /** Records, and the programs that they tell of under the names of their digests. */

@@ -12,6 +12,7 @@ import type { Task } from '../host/index.ts';
 import {
   backdated,
   filesToKeep,
+  forgetHashes,
   type GoCache,
   gainOf,
   isComplete,
@@ -37,6 +38,7 @@ export async function restoreGoCaches(
         const { key, prefixes, folder } = cache;
         const modified = cache.kind === 'objects' ? { modified: backdated(since) } : {};
         const result = await restore(store, { ...options, key, prefixes, into: folder, ...modified });
+        forgetHashes(cache, result);
         own.note(describeRestored(result));
         return restoredCache(cache, since, result);
       }),
