@@ -70,6 +70,11 @@ export const definition = defineAction({
     }),
     plan: input.flag({ description: 'Print what would be done and why, and stop.' }),
     'no-cache': input.flag({ description: 'Make everything again, whatever is there from earlier runs.' }),
+    'reuse-tag': input.flag({
+      description:
+        'Look an image up by the tag slipway-KEY of the repositories that it is pushed to, and give it that tag; only trusted runs write it.',
+      default: 'true',
+    }),
     'no-cache-filters': input.list({ description: 'Stages that a builder runs again in any case.' }),
     pull: input.flag({
       description:

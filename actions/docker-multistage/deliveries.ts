@@ -8,6 +8,7 @@ import {
   parseReference,
   type Reference,
   type RegistryClient,
+  registrySource,
   registryTarget,
 } from '../../shared/oci/index.ts';
 import type { definition } from './definition.ts';
@@ -31,6 +32,7 @@ export async function openDeliveries(
   client: RegistryClient,
   inputs: Inputs<typeof definition>,
   outputs: readonly Output[],
+  spareLayout: boolean,
 ): Promise<Places> {
   const pushed = pushedNames(inputs, readNames(inputs.tags), outputs);
   const registries = byRepository(pushed, client);
@@ -44,7 +46,8 @@ export async function openDeliveries(
       ? await openLayout(directory, asked ? inputs.layout || DEFAULT_LAYOUT : 'a temporary layout')
       : undefined;
   const tags = inputs.tags.length === 0 ? ['latest'] : inputs.tags;
-  const first: Delivery[] = layout === undefined ? [] : [{ kind: 'layout', target: layout, tags }];
+  const spare = spareLayout && !local;
+  const first: Delivery[] = layout === undefined ? [] : [{ kind: 'layout', target: layout, tags, spare }];
   return {
     deliveries: [...first, ...registries],
     names: inputs.tags,
@@ -95,6 +98,7 @@ function byRepository(references: readonly Reference[], client: RegistryClient):
   return [...groups.values()].map(({ reference, tags }) => ({
     kind: 'registry',
     target: registryTarget(client, reference),
+    source: registrySource(client, reference),
     tags,
   }));
 }

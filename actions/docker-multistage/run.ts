@@ -60,12 +60,16 @@ export function cacheFolder(env: Readonly<Record<string, string | undefined>> = 
   return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'slipway');
 }
 
-/** Plans and makes an image, with all that the inputs say beside the request: where it goes, and how a builder is asked. */
+/**
+ * Plans and makes an image, with all that the inputs say beside the request: where it goes, and how a builder is asked. A spare
+ * layout takes what is made, and is not filled with an image that a registry has already.
+ */
 export async function runImage(
   host: Host,
   inputs: ImageInputs,
   request: ImageRequest,
   planOnly: boolean,
+  spareLayout = false,
 ): Promise<ImageRun> {
   const builder = readBuilder(host, inputs);
   const outputs = parseOutputs(inputs.outputs, host.workspace);
@@ -83,8 +87,14 @@ export async function runImage(
     warn(host, plan);
     if (inputs.lint) lintImage(host, plan, levels);
     if (planOnly) return { plan, made: undefined };
-    const places = await openDeliveries(host, client, inputs, outputs);
-    const options = { temporary: host.temporary, signal: host.signal, builder, reuse: !inputs['no-cache'] };
+    const places = await openDeliveries(host, client, inputs, outputs, spareLayout);
+    const options = {
+      temporary: host.temporary,
+      signal: host.signal,
+      builder,
+      reuse: !inputs['no-cache'],
+      keyTags: { read: inputs['reuse-tag'], write: inputs['reuse-tag'] && host.run.trusted },
+    };
     const result = await host.task('Make the image', (task) =>
       buildImage(plan, places.deliveries, options, task),
     );
@@ -96,7 +106,9 @@ export async function runImage(
         level: 'notice',
         message: 'cache-to has nothing to keep: no builder took part in this image.',
       });
-    return { plan, made: { result, traffic: client.traffic(), names: places.names, layout: places.layout } };
+    const filled = result.deliveries.some(({ kind }) => kind === 'layout');
+    const layout = filled ? places.layout : undefined;
+    return { plan, made: { result, traffic: client.traffic(), names: places.names, layout } };
   } finally {
     client.close();
   }

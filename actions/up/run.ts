@@ -137,7 +137,7 @@ function binariesOf(plan: GoPlan) {
 async function makeImage(
   host: Host,
   service: Service,
-  { inputs, request }: ServiceImage,
+  { inputs, request, spareLayout }: ServiceImage,
   reading: StagesReading,
   planOnly: boolean,
 ): Promise<ImageRun> {
@@ -146,7 +146,7 @@ async function makeImage(
     (platform: Parameters<typeof stageFolder>[2]) => stageFolder(service, stage, platform),
   ]);
   const handedIn = { ...request.handedIn, ...Object.fromEntries(lifted) };
-  return await runImage(host, inputs, { ...request, handedIn }, planOnly);
+  return await runImage(host, inputs, { ...request, handedIn }, planOnly, spareLayout);
 }
 
 function noteOf(results: readonly GoBuildResult[]): string {

@@ -35,6 +35,8 @@ export interface ServiceImage {
   readonly kind: 'image';
   readonly inputs: ImageInputs;
   readonly request: ImageRequest;
+  /** Nobody asked for the layout by name: an image that is published already need not be fetched into it. */
+  readonly spareLayout: boolean;
 }
 
 /** Reads the service's folder and slipway.yml; inputs of the run win over the file. */
@@ -102,7 +104,12 @@ function openImage(host: Host, inputs: UpInputs, draft: Draft): Service['image']
   });
   readNames(given.tags);
   const request = readRequest(host, given, cacheFolder(), process.env);
-  return { kind: 'image', inputs: given, request: { ...request, state: join(directory, '.slipway') } };
+  return {
+    kind: 'image',
+    inputs: given,
+    request: { ...request, state: join(directory, '.slipway') },
+    spareLayout: section.layout === undefined,
+  };
 }
 
 function without(inputs: UpInputs, because: string): Service['image'] {

@@ -14,11 +14,11 @@ import {
   formatPlatform,
   type Index,
   type Layout,
+  layerType,
   MediaType,
   openLayout,
 } from '../oci/index.ts';
 import { annotationsFor } from './annotations.ts';
-import type { ImageResult } from './build.ts';
 import {
   type BuilderSettings,
   commonArguments,
@@ -33,6 +33,7 @@ import { writeDockerfile } from './derived.ts';
 import { descriptor, manifestDocument } from './manifest.ts';
 import type { ImagePlan } from './plan.ts';
 import type { ImageRequest } from './request.ts';
+import type { ImageResult } from './result.ts';
 import { platformsOf } from './reuse.ts';
 
 /** Lets a builder make the whole image, and brings what it made to the targets. */
@@ -212,17 +213,13 @@ async function repack(
     describe(config, docker ? MediaType.dockerConfig : MediaType.ociConfig),
   );
   await layout.put(configDescriptor, () => bytes(config));
-  const types = {
-    gzip: docker ? MediaType.dockerLayerGzip : MediaType.ociLayerGzip,
-    zstd: MediaType.ociLayerZstd,
-    none: MediaType.ociLayer,
-  };
+  const mediaType = layerType(request.compression, docker);
   const layers: Descriptor[] = [];
   for (const name of image.Layers) {
     const stored = await layout.stream(
       compress(createReadStream(fileOf(name)), request.compression, request.level),
     );
-    layers.push(descriptor({ mediaType: types[request.compression], ...stored }));
+    layers.push(descriptor({ mediaType, ...stored }));
   }
   const annotations = annotationsFor(request.annotations, 'manifest', request.platforms[0]);
   const manifest = manifestDocument(configDescriptor, layers, annotations, request.mediaTypes);

@@ -10,7 +10,7 @@ import { runBuildx } from './buildx.ts';
 import { spool } from './contents.ts';
 import { writeDockerfile } from './derived.ts';
 import type { IndexEntry } from './layer-index.ts';
-import { stageName } from './method.ts';
+import { instructionOf, stageName } from './names.ts';
 import { builderStages, type ImagePlan, type PlatformPlan } from './plan.ts';
 import { type Content, clean, type Directory, emptyDirectory, lookup } from './tree.ts';
 
@@ -94,7 +94,7 @@ function placeOf(
     sources.some((source) => withoutPattern(source) === asked.path),
   );
   if (step === undefined) return undefined;
-  return { instruction: step.createdBy.replace(/ # buildkit$/, ''), line: step.lines.start };
+  return { instruction: instructionOf(step), line: step.lines.start };
 }
 
 function sourceLines(source: string): number {

@@ -4,11 +4,24 @@ import { formatBytes } from '../host/index.ts';
 import type { Descriptor, ImageSource, ImageTarget, Layout } from '../oci/index.ts';
 import { copyImage, type Provided, provideBlob } from '../oci/index.ts';
 import { once } from './once.ts';
+import type { ImageParts, PartBlob, StoredDocument } from './parts.ts';
 
 /** Where an image is to be, and under which names. */
 export type Delivery =
-  | { readonly kind: 'layout'; readonly target: Layout; readonly tags: readonly string[] }
-  | { readonly kind: 'registry'; readonly target: ImageTarget; readonly tags: readonly string[] };
+  | {
+      readonly kind: 'layout';
+      readonly target: Layout;
+      readonly tags: readonly string[];
+      /** It takes what is made, and need not be filled with an image that a registry has already. */
+      readonly spare?: boolean;
+    }
+  | {
+      readonly kind: 'registry';
+      readonly target: ImageTarget;
+      /** The same repository, to be read. */
+      readonly source: ImageSource;
+      readonly tags: readonly string[];
+    };
 
 /** What it took to bring an image to one place. */
 export interface Delivered {
@@ -24,33 +37,6 @@ export interface Delivered {
 
 /** The annotation of an entry of a layout's index.json that holds the key of the image. */
 export const KEY_ANNOTATION = 'dev.slipway.key';
-
-/** A layer of an image, with the place that it can be had from when it is a base's. */
-export interface PartLayer {
-  readonly descriptor: Descriptor;
-  /** undefined for a base's layer, whose configuration knows it. */
-  readonly diffId: Digest | undefined;
-  readonly origin: 'base' | 'made' | 'reused';
-  readonly createdBy: string | undefined;
-  readonly source: ImageSource | undefined;
-}
-
-interface Bytes {
-  readonly bytes: Buffer;
-  readonly descriptor: Descriptor;
-}
-
-type PartBlob = { readonly layer: PartLayer } | { readonly config: Bytes };
-
-/** All that an image is made of, ready to be brought anywhere. */
-export interface ImageParts {
-  readonly blobs: readonly PartBlob[];
-  /** Manifests that an index names. */
-  readonly members: readonly Bytes[];
-  /** The index, or the manifest of an image for one platform. */
-  readonly top: { readonly bytes: Buffer; readonly mediaType: string };
-  readonly root: Descriptor;
-}
 
 /** Brings an image from the store, where its own layers are, to every delivery. */
 export async function deliver(
@@ -188,7 +174,10 @@ function named({ name, repository, manifest }: ImageSource): Omit<ImageSource, '
   return { name, manifest, ...(repository !== undefined && { repository }) };
 }
 
-async function bringConfig({ bytes, descriptor }: Bytes, target: ImageTarget): Promise<'present' | 'copied'> {
+async function bringConfig(
+  { bytes, descriptor }: StoredDocument,
+  target: ImageTarget,
+): Promise<'present' | 'copied'> {
   if (await target.has(descriptor)) return 'present';
   await target.put(descriptor, async function* () {
     yield bytes;

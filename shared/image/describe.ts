@@ -1,5 +1,6 @@
 import { formatPlatform } from '../oci/index.ts';
-import { type StagePlan, stageName } from './method.ts';
+import type { StagePlan } from './method.ts';
+import { instructionOf, stageName } from './names.ts';
 import { builderStages, type ImagePlan, type PlatformPlan } from './plan.ts';
 
 /** A plan as people and programs read it. */
@@ -44,7 +45,7 @@ export function describePlan(plan: ImagePlan): PlanDescription {
       stages: platform.stages.map((stage) => describeStage(plan, platform, stage)),
       layers:
         platform.final?.layers.map(({ step, members }) => ({
-          instruction: step.createdBy.replace(/ # buildkit$/, ''),
+          instruction: instructionOf(step),
           members: members.length,
         })) ?? null,
     })),

@@ -9,7 +9,7 @@ import {
   parseDocument,
   platformMatches,
 } from '../oci/index.ts';
-import type { PlatformResult } from './build.ts';
+import type { PlatformResult } from './result.ts';
 
 /** An image for one platform, in the form of `docker save` (docker/docker image/spec v1.2): every engine reads it. */
 export async function* dockerArchive(

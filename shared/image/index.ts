@@ -3,7 +3,6 @@
  * make, and given to BuildKit where it does not.
  */
 export { parseAnnotations } from './annotations.ts';
-export type { ImageResult, PlatformResult } from './build.ts';
 export { type BuilderSecret, type BuilderSettings, noSettings } from './builder.ts';
 export type { Delivery } from './deliver.ts';
 export { describePlan } from './describe.ts';
@@ -12,5 +11,6 @@ export { exportDocker, exportFolder, exportTar } from './export.ts';
 export { exportOci } from './layout-archive.ts';
 export { buildImage } from './make.ts';
 export { buildxMetadata, imageId } from './metadata.ts';
-export { type ImagePlan, planImage, readDockerfile } from './plan.ts';
+export { type ImagePlan, planImage, readDockerfile, readIgnore } from './plan.ts';
 export type { ImageRequest, ResolveImage } from './request.ts';
+export type { ImageResult, PlatformResult } from './result.ts';

@@ -2,6 +2,7 @@ import { Key, type KeyPart, nameToBytes } from '../content/index.ts';
 import type { ImageConfig } from '../oci/index.ts';
 import type { ContentDigests } from './digests.ts';
 import type { LayerMember } from './layer.ts';
+import { instructionOf } from './names.ts';
 import type { ImageRequest } from './request.ts';
 import type { AssembledStage } from './workbench.ts';
 
@@ -16,7 +17,7 @@ export async function platformKeyParts(
 ): Promise<KeyPart> {
   const layers: Record<string, KeyPart> = {};
   for (const [index, { step, members }] of stage.layers.entries()) {
-    const instruction = step.createdBy.replace(/ # buildkit$/, '');
+    const instruction = instructionOf(step);
     layers[`${index + 1} ${instruction}`] = await layerKeyPart(members, digests);
   }
   return {

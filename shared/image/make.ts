@@ -1,11 +1,13 @@
-import type { Task } from '../host/index.ts';
-import { assembleImage, type ImageResult } from './build.ts';
+import { Failure, type Task } from '../host/index.ts';
+import { assembleImage } from './build.ts';
 import { type BuilderSettings, noSettings } from './builder.ts';
 import { buildWithBuilder } from './builder-image.ts';
 import { buildStages } from './builder-stages.ts';
 import type { Delivery } from './deliver.ts';
 import { rememberKey } from './explain.ts';
+import { type KeyTagUse, openKeyTags } from './key-tag.ts';
 import type { ImagePlan, PlatformPlan } from './plan.ts';
+import type { ImageResult } from './result.ts';
 import { deliverReused, findReusable } from './reuse.ts';
 
 /** What carrying a plan out needs beside it. */
@@ -17,6 +19,8 @@ export interface MakeOptions {
   readonly builder?: BuilderSettings | undefined;
   /** Whether an image that is there already will do; default: true. */
   readonly reuse?: boolean | undefined;
+  /** Whether registries are asked for the image by the tag of its key, and get that tag; default: neither. */
+  readonly keyTags?: KeyTagUse | undefined;
 }
 
 /**
@@ -30,18 +34,31 @@ export async function buildImage(
   options: MakeOptions,
   task: Task,
 ): Promise<ImageResult> {
-  const { temporary, signal } = options;
+  const { temporary, signal, reuse = true } = options;
   const builder = { settings: options.builder ?? noSettings, temporary, signal };
-  const there = options.reuse === false ? undefined : await findReusable(plan.key?.digest, deliveries);
-  const result =
-    there === undefined ? await make() : await deliverReused(there, plan.key!.digest, deliveries, task);
+  const { read, write } = options.keyTags ?? { read: false, write: false };
+  const keyTags = openKeyTags(plan.key?.digest, { read: read && reuse, write }, signal, task);
+  const result = (reuse ? await reuseImage() : undefined) ?? (await make());
   if (plan.key !== undefined) rememberKey(plan.request, plan.key);
   return result;
+
+  async function reuseImage(): Promise<ImageResult | undefined> {
+    const there = await findReusable(plan, deliveries, keyTags, task);
+    if (there === undefined) return undefined;
+    try {
+      return await deliverReused(there, plan.key!.digest, deliveries, keyTags, task);
+    } catch (error) {
+      // A registry may have lost a part of it since, which only shows when it is named: then it is made.
+      if (!(error instanceof Failure) || there.holder.kind === 'layout' || signal?.aborted) throw error;
+      task.log(`${error.message} The image is made again.`);
+      return undefined;
+    }
+  }
 
   async function make(): Promise<ImageResult> {
     if (plan.how === 'builder') return await buildWithBuilder(plan, deliveries, builder, task);
     const stages = (platform: PlatformPlan, child: Task) => buildStages(plan, platform, builder, child);
-    const how = { temporary, signal, reuse: options.reuse ?? true, buildStages: stages };
+    const how = { temporary, signal, reuse, keyTags, buildStages: stages };
     return await assembleImage(plan, deliveries, how, task);
   }
 }

@@ -45,8 +45,3 @@ function decide(
     return builder(`it starts from stage ${base.index}, which is not assembled here`, stage.lines);
   return { kind: 'assembled' };
 }
-
-/** How messages call a stage: `"build"`, or `2` for one without a name. */
-export function stageName(stage: ResolvedStage): string {
-  return stage.name === undefined ? String(stage.index) : `"${stage.name}"`;
-}

@@ -29,6 +29,7 @@ import { diskTree } from './disk.ts';
 import { explainKey } from './explain.ts';
 import { imageKey, platformKeyParts } from './key.ts';
 import { decideMethods, type Refusals, type StagePlan } from './method.ts';
+import { instructionOf } from './names.ts';
 import { once } from './once.ts';
 import type { ImageRequest, ResolveImage } from './request.ts';
 import type { Directory } from './tree.ts';
@@ -153,13 +154,14 @@ export function readDockerfile(request: Pick<ImageRequest, 'workspace' | 'docker
   return parseDockerfile(text, shown);
 }
 
-interface ReadIgnore {
+/** The ignore file of a request, and its rules. */
+export interface ReadIgnore {
   readonly file: IgnoreFile;
   readonly ignore: Ignore;
 }
 
 /** `<Dockerfile>.dockerignore` beside the Dockerfile wins over .dockerignore at the root of the context. */
-function readIgnore(request: ImageRequest): ReadIgnore | undefined {
+export function readIgnore(request: Pick<ImageRequest, 'context' | 'dockerfile'>): ReadIgnore | undefined {
   const [own, general] = ignoreFileNames(request.dockerfile);
   const path = [own!, join(request.context, general!)].find((one) => existsSync(one));
   if (path === undefined) return undefined;
@@ -324,7 +326,7 @@ class Planner {
     if (error instanceof Unmodelled) return new Refused(stage, error);
     if (!(error instanceof StepFailure)) return error;
     const { lines } = error.step;
-    const source = error.step.createdBy.replace(/ # buildkit$/, '');
+    const source = instructionOf(error.step);
     return new Failure(`${source}: ${error.failure.message}`, {
       location: { file: this.#dockerfile.path, line: lines.start, endLine: lines.end },
       cause: error.failure,

@@ -1,36 +1,88 @@
 import type { Digest } from '../content/index.ts';
-import type { Task } from '../host/index.ts';
+import { Failure, type Task } from '../host/index.ts';
 import {
-  copyImage,
   type Descriptor,
   formatPlatform,
   type ImageConfig,
+  type ImageSource,
   type Layout,
   parseConfig,
   parseDocument,
 } from '../oci/index.ts';
-import type { ImageResult, PlatformResult } from './build.ts';
-import { type Delivered, type Delivery, KEY_ANNOTATION } from './deliver.ts';
+import { type Delivered, type Delivery, deliverCopy, KEY_ANNOTATION, nameImage } from './deliver.ts';
+import { type KeyTags, type Recognized, type RegistryDelivery, recognize } from './key-tag.ts';
+import { descriptor } from './manifest.ts';
+import { instructionOf } from './names.ts';
+import type { ImagePlan } from './plan.ts';
+import type { ImageResult, PlatformResult } from './result.ts';
 
-/** An image that was made before from the same key. */
-export interface Reusable {
-  readonly layout: Layout;
-  readonly descriptor: Descriptor;
+/** An image that was made before from the same key, and the delivery that has it. */
+export interface Reusable extends Recognized {
+  readonly holder: Delivery;
+  readonly source: ImageSource;
+  readonly bytes: Buffer;
 }
 
-/** Looks for the image of a key in the layouts that it is to be delivered to. One that is not whole does not count. */
+/**
+ * Looks for the image of a plan's key where it is to be delivered to: in layouts, then under the key's tag in registries. One that is
+ * not whole, or is not what the plan would make, does not count.
+ */
 export async function findReusable(
-  key: Digest | undefined,
+  plan: ImagePlan,
   deliveries: readonly Delivery[],
+  keyTags: KeyTags,
+  task: Task,
 ): Promise<Reusable | undefined> {
+  const { key } = plan;
   if (key === undefined) return undefined;
   for (const delivery of deliveries) {
-    if (delivery.kind !== 'layout') continue;
-    const entry = (await delivery.target.tags()).find(
-      ({ descriptor }) => descriptor.annotations?.[KEY_ANNOTATION] === key,
-    );
-    if (entry !== undefined && (await isWhole(delivery.target, entry.descriptor)))
-      return { layout: delivery.target, descriptor: entry.descriptor };
+    const found = delivery.kind === 'layout' ? await findInLayout(key.digest, delivery) : undefined;
+    if (found !== undefined) return found;
+  }
+  const registries = deliveries.filter((delivery) => delivery.kind === 'registry');
+  await Promise.all(registries.map((delivery) => keyTags.find(delivery)));
+  for (const delivery of registries) {
+    const found = await findInRegistry(plan, delivery, keyTags, task);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+async function findInLayout(
+  key: Digest,
+  holder: Extract<Delivery, { readonly kind: 'layout' }>,
+): Promise<Reusable | undefined> {
+  const { target: source } = holder;
+  const entry = (await source.tags()).find(
+    ({ descriptor: { annotations } }) => annotations?.[KEY_ANNOTATION] === key,
+  );
+  if (entry === undefined || !(await isWhole(source, entry.descriptor))) return undefined;
+  const {
+    [KEY_ANNOTATION]: _,
+    'org.opencontainers.image.ref.name': __,
+    ...own
+  } = entry.descriptor.annotations!;
+  const root = descriptor(entry.descriptor, { annotations: Object.keys(own).length === 0 ? undefined : own });
+  const { bytes } = await source.manifest(root.digest);
+  return { holder, source, root, bytes, platforms: await platformsOf(source, root) };
+}
+
+async function findInRegistry(
+  plan: ImagePlan,
+  holder: RegistryDelivery,
+  keyTags: KeyTags,
+  task: Task,
+): Promise<Reusable | undefined> {
+  const manifest = await keyTags.find(holder);
+  if (manifest === undefined) return undefined;
+  const { source } = holder;
+  try {
+    const image = await recognize(plan, source, manifest);
+    if (image !== undefined) return { ...image, holder, source, bytes: manifest.bytes };
+    task.log(`What ${source.name} has under the tag of the image's key is another image.`);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    task.log(`What ${source.name} has under the tag of the image's key cannot be used: ${error.message}`);
   }
   return undefined;
 }
@@ -49,63 +101,46 @@ async function isWhole(layout: Layout, root: Descriptor): Promise<boolean> {
   }
 }
 
-/** Gives an image that is there its names everywhere; what a registry lacks of it is brought there. */
+/** Gives an image that is there its names everywhere, its key's tag last of all; what a delivery lacks of it is brought there. */
 export async function deliverReused(
-  { layout, descriptor }: Reusable,
+  there: Reusable,
   key: Digest,
   deliveries: readonly Delivery[],
+  keyTags: KeyTags,
   task: Task,
 ): Promise<ImageResult> {
-  const delivered = await Promise.all(
-    deliveries.map((delivery) => deliverOne(layout, descriptor, key, delivery, task)),
+  const served = deliveries.filter(
+    (delivery) => !(delivery.kind === 'layout' && delivery.spare && there.holder.kind === 'registry'),
   );
-  const {
-    [KEY_ANNOTATION]: _,
-    'org.opencontainers.image.ref.name': __,
-    ...annotations
-  } = descriptor.annotations ?? {};
-  const { annotations: ___, ...bare } = descriptor;
-  const root = Object.keys(annotations).length === 0 ? bare : { ...bare, annotations };
-  return {
-    descriptor: root,
-    platforms: await platformsOf(layout, descriptor),
-    reused: true,
-    deliveries: delivered,
-  };
+  const delivered = await Promise.all(
+    served.map((delivery) => deliverOne(there, key, delivery, keyTags, task)),
+  );
+  await keyTags.write(there.bytes, there.root, served);
+  return { descriptor: there.root, platforms: there.platforms, reused: true, deliveries: delivered };
 }
 
 async function deliverOne(
-  layout: Layout,
-  descriptor: Descriptor,
+  there: Reusable,
   key: Digest,
   delivery: Delivery,
+  keyTags: KeyTags,
   task: Task,
 ): Promise<Delivered> {
-  const tally = { bytes: 0, copied: 0, mounted: 0, present: 0 };
-  const own = { target: delivery.target.name, kind: delivery.kind, tags: delivery.tags };
-  if (
-    delivery.kind === 'layout' &&
-    (await hasAllTags(delivery.target, descriptor.digest, key, delivery.tags))
-  )
-    return { ...own, ...tally };
-  await task.task(`To ${delivery.target.name}`, async (child) => {
-    if (delivery.target !== layout)
-      await copyImage(layout, descriptor.digest, delivery.target, {
-        onBlob: (blob, how) => {
-          tally[how] += 1;
-          if (how === 'copied') tally.bytes += blob.size;
-        },
-      });
-    const { bytes } = await layout.manifest(descriptor.digest);
-    if (delivery.kind === 'registry')
-      await delivery.target.putManifest(bytes, descriptor.mediaType, delivery.tags);
-    else
-      await delivery.target.putManifest(bytes, descriptor.mediaType, delivery.tags, {
-        [KEY_ANNOTATION]: key,
-      });
-    child.note('the image is there already, only its names were set');
-  });
-  return { ...own, ...tally };
+  const { root, source, bytes } = there;
+  if (!(await hasImage(there, delivery, keyTags)))
+    return await deliverCopy(source, root, delivery, key, task);
+  if (delivery.kind === 'registry' || !(await hasAllTags(delivery.target, root.digest, key, delivery.tags)))
+    await task.task(`To ${delivery.target.name}`, async (child) => {
+      await nameImage(bytes, root, delivery, key);
+      child.note('the image is there already, only its names were set');
+    });
+  const none = { bytes: 0, copied: 0, mounted: 0, present: 0 };
+  return { target: delivery.target.name, kind: delivery.kind, tags: delivery.tags, ...none };
+}
+
+async function hasImage({ holder, root }: Reusable, delivery: Delivery, keyTags: KeyTags): Promise<boolean> {
+  if (delivery === holder) return true;
+  return delivery.kind === 'registry' && (await keyTags.find(delivery))?.descriptor.digest === root.digest;
 }
 
 async function hasAllTags(
@@ -135,7 +170,7 @@ export async function platformsOf(layout: Layout, root: Descriptor): Promise<Pla
   const config = await readConfig(layout, configDescriptor);
   const createdBy = (config.history ?? [])
     .filter((entry) => entry.empty_layer !== true)
-    .map((entry) => entry.created_by);
+    .map(({ created_by: createdBy }) => (createdBy === undefined ? undefined : instructionOf({ createdBy })));
   return [
     {
       platform: formatPlatform(config),
@@ -144,7 +179,7 @@ export async function platformsOf(layout: Layout, root: Descriptor): Promise<Pla
       layers: layers.map((layer, index) => ({
         descriptor: layer,
         origin: 'reused',
-        createdBy: createdBy[index]?.replace(/ # buildkit$/, ''),
+        createdBy: createdBy[index],
       })),
     },
   ];

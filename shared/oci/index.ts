@@ -12,7 +12,7 @@ export {
   withLogins,
 } from './credentials.ts';
 export type { Traffic } from './http.ts';
-export { type LayerOptions, readLayer, type WrittenLayer, writeLayer } from './layer.ts';
+export { type LayerOptions, layerType, readLayer, type WrittenLayer, writeLayer } from './layer.ts';
 export { type Layout, openLayout, type TaggedDescriptor } from './layout.ts';
 export { describe, type ImageDocument, parseConfig, parseDocument } from './manifest.ts';
 export {

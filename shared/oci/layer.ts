@@ -45,17 +45,21 @@ export async function writeLayer(
   }
   const stored = await options.target.stream(compress(hashed(), options.compression, options.level));
   return {
-    descriptor: { mediaType: layerType(options), digest: stored.digest, size: stored.size },
+    descriptor: {
+      mediaType: layerType(options.compression, options.docker ?? false),
+      digest: stored.digest,
+      size: stored.size,
+    },
     diffId: `sha256:${hash.digest('hex')}`,
     uncompressedSize,
   };
 }
 
-function layerType({ compression, docker }: LayerOptions): string {
-  if (docker === true && compression === 'gzip') return MediaType.dockerLayerGzip;
-  if (docker === true && compression === 'none') return 'application/vnd.docker.image.rootfs.diff.tar';
-  if (docker === true)
-    throw new Failure('Docker media types have none for zstd; take OCI media types, or gzip.');
+/** The media type of a layer, of OCI or of Docker. Throws a Failure for zstd in Docker's, which have none. */
+export function layerType(compression: Compression, docker: boolean): string {
+  if (docker && compression === 'gzip') return MediaType.dockerLayerGzip;
+  if (docker && compression === 'none') return 'application/vnd.docker.image.rootfs.diff.tar';
+  if (docker) throw new Failure('Docker media types have none for zstd; take OCI media types, or gzip.');
   return { gzip: MediaType.ociLayerGzip, zstd: MediaType.ociLayerZstd, none: MediaType.ociLayer }[
     compression
   ];
