@@ -21,6 +21,8 @@ export type Fault =
   | { readonly kind: 'lengthen' }
   /** The connection is cut at once. */
   | { readonly kind: 'reset' }
+  /** The request goes on only after so many milliseconds: the registry has time to put away what came before. */
+  | { readonly kind: 'late'; readonly milliseconds: number }
   /** Nothing comes, until the client gives up. */
   | { readonly kind: 'hang' };
 
@@ -93,6 +95,10 @@ function serve(
   if (fault?.kind === 'answer') {
     response.writeHead(fault.status, fault.headers);
     response.end(request.method === 'HEAD' ? undefined : fault.body);
+    return;
+  }
+  if (fault?.kind === 'late') {
+    setTimeout(() => serve(request, response, upstream, seen, undefined), fault.milliseconds);
     return;
   }
   const [hostname, port] = upstream.split(':');
