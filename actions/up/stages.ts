@@ -1,5 +1,3 @@
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   type Dockerfile,
   type Lines,
@@ -10,13 +8,11 @@ import {
 import { readDockerfile } from '../../shared/image/index.ts';
 import { type ContextFiles, type GoProgram, readGoStage } from '../../shared/lift/index.ts';
 import { formatPlatform, type ImageConfig, type Platform } from '../../shared/oci/index.ts';
+import { type ContextRequest, contextFiles } from './context-files.ts';
 
 /** Where the stages of an image come from. */
-export interface StagesRequest {
+export interface StagesRequest extends ContextRequest {
   readonly workspace: string;
-  /** Absolute paths. */
-  readonly context: string;
-  readonly dockerfile: string;
   readonly target: string | undefined;
   readonly platforms: readonly Platform[];
   readonly buildPlatform: Platform;
@@ -56,9 +52,8 @@ export async function readStages(request: StagesRequest): Promise<StagesReading>
   const graphs = await Promise.all(
     request.platforms.map((platform) => graphOf(dockerfile, request, platform)),
   );
-  const readings = candidates(graphs[0]!, request.replaced).map((stage) =>
-    readOne(stage, graphs, request.context),
-  );
+  const files = contextFiles(request);
+  const readings = candidates(graphs[0]!, request.replaced).map((stage) => readOne(stage, graphs, files));
   return {
     file: dockerfile.path,
     lifted: readings.flatMap((one) => ('programs' in one ? [one] : [])),
@@ -118,10 +113,9 @@ function nameOf(stage: ResolvedStage): string {
 function readOne(
   candidate: ResolvedStage,
   graphs: readonly StageGraph[],
-  context: string,
+  files: ContextFiles,
 ): LiftedStage | KeptStage {
   const name = nameOf(candidate);
-  const files = filesOf(context);
   const programs = new Map<string, readonly GoProgram[]>();
   let first: { base: string; leftOut: LiftedStage['leftOut'] } | undefined;
   for (const graph of graphs) {
@@ -136,15 +130,4 @@ function readOne(
     first ??= reading;
   }
   return { name, base: first!.base, lines: candidate.lines, programs, leftOut: first!.leftOut };
-}
-
-function filesOf(context: string): ContextFiles {
-  const within = (path: string) => !path.startsWith('../') && path !== '..';
-  return {
-    kind: (path) => {
-      const stats = within(path) ? statSync(join(context, path), { throwIfNoEntry: false }) : undefined;
-      return stats?.isFile() ? 'file' : stats?.isDirectory() ? 'directory' : undefined;
-    },
-    read: (path) => (within(path) ? readFileSync(join(context, path), 'utf8') : undefined),
-  };
 }

@@ -5,6 +5,8 @@ import { type CopyStep, matchGlob, type RunStep } from '../dockerfile/index.ts';
 export interface ContextFiles {
   kind(path: string): 'file' | 'directory' | undefined;
   read(path: string): string | undefined;
+  /** Names in a folder. */
+  list(path: string): readonly string[];
 }
 
 /** Files of the context at a place of the stage, whether copied or mounted. */
@@ -27,13 +29,22 @@ export function originOf(
   copies: readonly ContextCopy[],
   context: ContextFiles,
 ): string | undefined {
-  for (const copy of copies.toReversed()) {
-    for (const source of copy.sources.toReversed()) {
-      const origin = originThrough(path, copy, contextPath(source), context);
-      if (origin !== undefined && context.kind(origin) === 'file') return origin;
-    }
-  }
-  return undefined;
+  return originsOf(path, copies, context).findLast((origin) => context.kind(origin) === 'file');
+}
+
+/** The folders of the context whose files lie in a folder of the stage. */
+export function foldersAt(
+  path: string,
+  copies: readonly ContextCopy[],
+  context: ContextFiles,
+): readonly string[] {
+  return originsOf(path, copies, context).filter((origin) => context.kind(origin) === 'directory');
+}
+
+function originsOf(path: string, copies: readonly ContextCopy[], context: ContextFiles): string[] {
+  return copies
+    .flatMap((copy) => copy.sources.map((source) => originThrough(path, copy, contextPath(source), context)))
+    .filter((origin) => origin !== undefined);
 }
 
 function originThrough(

@@ -1,6 +1,6 @@
 import type { GoPlan } from '../go/index.ts';
 import type { Platform } from '../oci/index.ts';
-import type { GoProgram } from './go-stage.ts';
+import type { GoProgram } from './programs.ts';
 
 /** The parts of a Go build that a Dockerfile's `go build` is held against. */
 export interface GoBuildFacts {

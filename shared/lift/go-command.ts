@@ -33,9 +33,9 @@ const BARE = new Set([
 /** Flags that change what is printed or how fast it goes, not the binary. */
 const WITHOUT_EFFECT = new Set(['a', 'v', 'x', 'p', 'work', 'json', 'modcacherw', 'installsuffix']);
 
-/** Reads a command that starts with `go build`; undefined for any other. */
+/** Reads a command that starts with `go build`, or with `xx-go build` of tonistiigi/xx; undefined for any other. */
 export function readGoBuild(command: SimpleCommand): GoCommand | undefined {
-  if (command.words[0] !== 'go' || command.words[1] !== 'build') return undefined;
+  if (!/^(xx-)?go$/.test(command.words[0] ?? '') || command.words[1] !== 'build') return undefined;
   const flags: Record<string, string | true> = {};
   const packages: string[] = [];
   const words = [...goflags(command.assignments.GOFLAGS), ...command.words.slice(2)];

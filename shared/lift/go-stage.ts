@@ -1,20 +1,18 @@
 import { posix } from 'node:path';
-import type { CopyStep, Lines, ResolvedStage, RunStep, StageGraph } from '../dockerfile/index.ts';
-import { bindMounts, type ContextCopy, type ContextFiles, originOf } from './context.ts';
-import { type GoCommand, readGoBuild } from './go-command.ts';
+import {
+  type CopyStep,
+  hasWildcards,
+  type Lines,
+  matchGlob,
+  type ResolvedStage,
+  type RunStep,
+  type StageGraph,
+} from '../dockerfile/index.ts';
+import { Beyond } from './beyond.ts';
+import { bindMounts, type ContextFiles, foldersAt } from './context.ts';
+import { readGoBuild } from './go-command.ts';
+import { type GoProgram, programsOf } from './programs.ts';
 import { readShell, type SimpleCommand } from './shell.ts';
-
-/** One program that the stage compiles and that later stages take. */
-export interface GoProgram {
-  readonly command: GoCommand;
-  /** Folder of the build context in which the packages are named; `.` is its root. */
-  readonly directory: string;
-  /** Packages relative to that folder, or import paths. */
-  readonly packages: readonly string[];
-  /** Absolute path in the stage, where later stages find it. */
-  readonly output: string;
-  readonly lines: Lines;
-}
 
 /** What a stage does, as far as it matters to who takes files from it. */
 export type GoStageReading =
@@ -35,14 +33,6 @@ interface Crossing {
   readonly lines: Lines;
 }
 
-class Beyond extends Error {
-  readonly lines: Lines;
-  constructor(because: string, lines: Lines) {
-    super(because);
-    this.lines = lines;
-  }
-}
-
 /**
  * Reads the stage as one that compiles Go programs and nothing else that matters: which packages, with which flags, and where the
  * binaries lie that later stages copy. It proves this by reading every step; whatever it cannot read is `beyond`, with its line.
@@ -50,11 +40,11 @@ class Beyond extends Error {
 export function readGoStage(graph: StageGraph, stage: ResolvedStage, context: ContextFiles): GoStageReading {
   try {
     const steps = stepsWithBases(graph, stage);
-    const copies = copiesFromContext(steps.steps);
-    const { programs, leftOut } = readRuns(steps.steps, copies, context);
+    const copies = copiesFromContext(graph, steps.steps);
+    const runs = readRuns(steps.steps, copies, context);
     const wanted = crossings(graph, stage);
-    const taken = wanted.flatMap((crossing) => programsAt(crossing, programs, copies));
-    return { kind: 'go', programs: [...new Set(taken)], base: steps.base, leftOut };
+    const taken = wanted.flatMap((crossing) => programsAt(crossing, runs, copies, context));
+    return { kind: 'go', programs: [...new Set(taken)], base: steps.base, leftOut: runs.leftOut };
   } catch (error) {
     if (error instanceof Beyond) return { kind: 'beyond', because: error.message, lines: error.lines };
     throw error;
@@ -83,8 +73,10 @@ function stageAt(graph: StageGraph, index: number): ResolvedStage {
   return stage;
 }
 
-function copiesFromContext(steps: ResolvedStage['steps']): CopyStep[] {
-  const copies = steps.filter((step): step is CopyStep => step.kind === 'copy' || step.kind === 'add');
+function copiesFromContext(graph: StageGraph, steps: ResolvedStage['steps']): CopyStep[] {
+  const copies = steps
+    .filter((step): step is CopyStep => step.kind === 'copy' || step.kind === 'add')
+    .filter((copy) => !bringsXx(graph, copy));
   for (const copy of copies) {
     if (copy.from.kind !== 'context')
       throw new Beyond(`it copies ${copy.sources.join(' ')} from ${originName(copy)}`, copy.lines);
@@ -95,18 +87,39 @@ function copiesFromContext(steps: ResolvedStage['steps']): CopyStep[] {
   return copies;
 }
 
+/** Whether a step copies tonistiigi/xx: scripts that call the tools of the stage for the platform of the image, and nothing else. */
+function bringsXx(graph: StageGraph, { from }: CopyStep): boolean {
+  if (from.kind === 'image') return XX.test(from.reference);
+  if (from.kind !== 'stage') return false;
+  const { base, steps } = stageAt(graph, from.index);
+  return base.kind === 'image' && XX.test(base.reference) && steps.length === 0;
+}
+
+const XX = /(^|\/)tonistiigi\/xx(:|@|$)/;
+
 function originName({ from }: CopyStep): string {
   if (from.kind === 'stage') return 'another stage';
   return from.kind === 'image' ? `image ${from.reference}` : 'a named context';
 }
 
-function readRuns(steps: ResolvedStage['steps'], copies: readonly CopyStep[], context: ContextFiles) {
+/** What the RUNs of a stage leave behind. */
+interface Runs {
+  readonly programs: readonly GoProgram[];
+  /** Folders that `mkdir` makes. */
+  readonly made: readonly string[];
+  readonly leftOut: readonly { readonly command: string; readonly lines: Lines }[];
+}
+
+function readRuns(steps: ResolvedStage['steps'], copies: readonly CopyStep[], context: ContextFiles): Runs {
   const programs: GoProgram[] = [];
+  const made: string[] = [];
+  const folders = new Set(BASE_FOLDERS);
   const leftOut: { command: string; lines: Lines }[] = [];
   for (const step of steps) {
     if (step.kind !== 'run') continue;
     const visible = [...copies, ...bindMounts(step)];
     let directory = step.workdir;
+    addWithParents(folders, directory);
     for (const command of commandsOf(step)) {
       const pattern = command.patterns.find(
         (word) => command.words[0] !== 'rm' && !/(^|\/)\*(\.go)?$/.test(word),
@@ -114,13 +127,43 @@ function readRuns(steps: ResolvedStage['steps'], copies: readonly CopyStep[], co
       if (pattern !== undefined)
         throw new Beyond(`its RUN has the file name pattern "${pattern}"`, step.lines);
       const build = readGoBuild(command);
-      if (build !== undefined) programs.push(...programsOf(build, directory, step, visible, context));
+      if (command.words[0] === 'xx-go' && !('TARGETPLATFORM' in step.env))
+        throw new Beyond(
+          'xx-go builds for the builder’s platform, since ARG TARGETPLATFORM is missing',
+          step.lines,
+        );
+      const around = { cwd: directory, step, copies: visible, context, folders };
+      if (build !== undefined) programs.push(...programsOf(build, around));
       else if (command.words[0] === 'cd') directory = posix.resolve(directory, command.words[1] ?? '/root');
+      else if (command.words[0] === 'mkdir')
+        for (const path of foldersMade(command, directory)) {
+          made.push(path);
+          addWithParents(folders, path);
+        }
       else if (!isSilent(command, programs))
         leftOut.push({ command: harmless(command, step), lines: step.lines });
     }
   }
-  return { programs, leftOut };
+  return { programs, made, leftOut };
+}
+
+/** Folders that every base with a Go has. */
+const BASE_FOLDERS = [
+  ...['/', '/bin', '/etc', '/go', '/go/bin', '/go/src', '/home', '/lib', '/opt', '/root', '/sbin', '/tmp'],
+  ...['/usr', '/usr/bin', '/usr/lib', '/usr/local', '/usr/local/bin', '/usr/local/lib', '/usr/sbin', '/var'],
+];
+/** Those of them that are empty in the base, so that only the stage's own files lie there. */
+const EMPTY_IN_BASE = new Set(['/go/bin', '/home', '/opt', '/tmp']);
+
+function addWithParents(folders: Set<string>, path: string): void {
+  for (let folder = path; folder !== '/'; folder = posix.dirname(folder)) folders.add(folder);
+}
+
+function foldersMade(command: SimpleCommand, directory: string): string[] {
+  return command.words
+    .slice(1)
+    .filter((word) => !word.startsWith('-'))
+    .map((word) => posix.resolve(directory, word));
 }
 
 function commandsOf(step: RunStep): readonly SimpleCommand[] {
@@ -149,10 +192,11 @@ function isSilent(command: SimpleCommand, programs: readonly GoProgram[]): boole
       /^(\+x|a\+x|0?755)$/.test(args[0] ?? '') &&
       args.slice(1).every((path) => programs.some((one) => one.output === path))
     );
-  if (name === 'go' && args[0] === 'mod') return args[1] === 'download' || args[1] === 'verify';
+  if (/^(xx-)?go$/.test(name ?? '') && args[0] === 'mod')
+    return args[1] === 'download' || args[1] === 'verify';
   if (name === 'go' && args[0] === 'env') return !args.includes('-w') && !args.includes('-u');
   return (
-    ['mkdir', 'echo', 'true', ':', 'ls', 'pwd', 'date', 'file', 'du'].includes(name ?? '') ||
+    ['echo', 'true', ':', 'ls', 'pwd', 'date', 'file', 'du', 'xx-verify', 'xx-info'].includes(name ?? '') ||
     (name === 'go' && args[0] === 'version')
   );
 }
@@ -162,67 +206,17 @@ function harmless(command: SimpleCommand, step: RunStep): string {
   const [name, verb] = command.words;
   const line = command.words.join(' ');
   if (name === 'go' && (verb === 'vet' || verb === 'test')) return line;
-  if (name === 'apk' && command.words.includes('add')) return line;
-  if ((name === 'apt-get' || name === 'apt') && /\b(update|install|clean|upgrade)\b/.test(line)) return line;
+  if (/^(xx-)?apk$/.test(name ?? '') && command.words.includes('add')) return line;
+  if (/^(apt-get|apt|xx-apt-get|xx-apt)$/.test(name ?? '') && /\b(update|install|clean|upgrade)\b/.test(line))
+    return line;
   if (
     name === 'rm' &&
     command.words
       .slice(1)
-      .every((path) => /^(-\w+|\/var\/lib\/apt\/lists\/?\*?|\/var\/cache\/apk\/?\*?)$/.test(path))
+      .every((path) => /^(-\w+|\/var\/(lib\/apt\/lists|cache\/ap[kt]|tmp)\/?\*?|\/tmp\/\*)$/.test(path))
   )
     return line;
   throw new Beyond(`it runs "${line.length > 60 ? `${line.slice(0, 57)}...` : line}"`, step.lines);
-}
-
-function programsOf(
-  command: GoCommand,
-  cwd: string,
-  step: RunStep,
-  copies: readonly ContextCopy[],
-  context: ContextFiles,
-): GoProgram[] {
-  const within = posix.resolve(cwd, command.chdir ?? '.');
-  const module = moduleOf(within, step, copies, context);
-  const directory = posix.join(module.directory, posix.relative(module.root, within));
-  const packages = command.packages.map((name) =>
-    name.startsWith('/') ? `./${posix.relative(within, name)}` : name,
-  );
-  const intoFolder = command.output === undefined || command.output.endsWith('/') || packages.length > 1;
-  if (!intoFolder)
-    return [
-      { command, directory, packages, output: posix.resolve(within, command.output!), lines: step.lines },
-    ];
-  return packages.map((name) => {
-    if (name.includes('...')) throw new Beyond(`"${name}" names more than one package`, step.lines);
-    const importPath = name.startsWith('.')
-      ? posix.join(module.path, posix.relative(module.root, posix.resolve(within, name)))
-      : name;
-    const output = posix.resolve(within, command.output ?? '.', executableName(importPath));
-    return { command, directory, packages: [name], output, lines: step.lines };
-  });
-}
-
-/** The module that a folder of the stage belongs to: its root there, its folder in the context, its path. */
-function moduleOf(within: string, step: RunStep, copies: readonly ContextCopy[], context: ContextFiles) {
-  for (let root = within; ; root = posix.dirname(root)) {
-    const origin = originOf(posix.join(root, 'go.mod'), copies, context);
-    if (origin !== undefined) {
-      const path = /^module\s+"?([^\s"]+)/m.exec(context.read(origin) ?? '')?.[1] ?? 'main';
-      return { root, directory: posix.dirname(origin), path };
-    }
-    if (root === '/')
-      throw new Beyond(
-        `the go.mod that is in force in ${within} does not come from the build context`,
-        step.lines,
-      );
-  }
-}
-
-/** The name that `go build` gives the program of a package: the last element of its import path that is no major version. */
-function executableName(importPath: string): string {
-  const elements = importPath.split('/');
-  const last = elements.at(-1)!;
-  return /^v[2-9]\d*$|^v1\d+$/.test(last) && elements.length > 1 ? elements.at(-2)! : last;
 }
 
 /** What later stages copy from this one. */
@@ -249,18 +243,43 @@ function crossings(graph: StageGraph, stage: ResolvedStage): Crossing[] {
   return crossings;
 }
 
+/** The programs that a later stage finds at a path, or in a folder that holds nothing else. */
 function programsAt(
   crossing: Crossing,
-  programs: readonly GoProgram[],
+  { programs, made }: Runs,
   copies: readonly CopyStep[],
+  context: ContextFiles,
 ): GoProgram[] {
-  const exact = programs.filter((program) => program.output === crossing.path);
-  if (exact.length > 0) return [exact.at(-1)!];
-  const below = programs.filter((program) => program.output.startsWith(`${crossing.path}/`));
-  const mixed = copies.some((copy) => `${posix.resolve(copy.destination)}/`.startsWith(`${crossing.path}/`));
-  if (below.length > 0 && !mixed) return below;
-  throw new Beyond(
-    `${crossing.path} is taken from it, which no "go build -o" of the stage writes`,
-    crossing.lines,
+  const { path, lines } = crossing;
+  const exact = programs.findLast((program) => program.output === path);
+  if (exact !== undefined) return [exact];
+  const folder = hasWildcards(path) ? posix.dirname(path) : path;
+  const below = programs.filter(({ output }) =>
+    folder === path ? output.startsWith(`${folder}/`) : matchGlob(path, output),
   );
+  if (below.length === 0)
+    throw new Beyond(`${path} is taken from it, which no "go build -o" of the stage writes`, lines);
+  const other = otherContent(folder, programs, made, copies, context);
+  if (other !== undefined)
+    throw new Beyond(`${path} is taken from it, where ${other} besides what "go build -o" writes`, lines);
+  return below;
+}
+
+/** What a folder of the stage may hold that is no program, in words; undefined: nothing. */
+function otherContent(
+  folder: string,
+  programs: readonly GoProgram[],
+  made: readonly string[],
+  copies: readonly CopyStep[],
+  context: ContextFiles,
+): string | undefined {
+  if (BASE_FOLDERS.includes(folder) && !EMPTY_IN_BASE.has(folder)) return 'the base image has files';
+  const copy = copies.find(({ destination }) => `${posix.resolve(destination)}/`.startsWith(`${folder}/`));
+  const origin = foldersAt(folder, copies, context).find((one) => context.list(one).length > 0);
+  if (copy !== undefined || origin !== undefined)
+    return `files of the build context lie (${origin ?? copy!.sources.join(' ')})`;
+  const empty = made.find(
+    (one) => one.startsWith(`${folder}/`) && !programs.some(({ output }) => output.startsWith(`${one}/`)),
+  );
+  return empty === undefined ? undefined : `the folder ${empty} is made`;
 }

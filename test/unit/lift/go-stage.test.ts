@@ -8,7 +8,11 @@ const FILES: Readonly<Record<string, string>> = {
   'go.sum': '',
   'cmd/storefront/main.go': 'package main\n',
   'cmd/worker/main.go': 'package main\n',
+  'cmd/worker/main_test.go': 'package main\n',
+  'cmd/pair/main.go': 'package main\n',
+  'cmd/pair/more.go': 'package main\n',
   'internal/x/x.go': 'package x\n',
+  'bin/helper.sh': '#!/bin/sh\n',
   'backend/go.mod': 'module "example.com/backend/v2"\n',
   'backend/main.go': 'package main\n',
 };
@@ -21,6 +25,11 @@ const context: ContextFiles = {
       : undefined;
   },
   read: (path) => FILES[path],
+  list: (path) => {
+    const prefix = path === '.' ? '' : `${path}/`;
+    const below = Object.keys(FILES).filter((file) => file.startsWith(prefix));
+    return [...new Set(below.map((file) => file.slice(prefix.length).split('/')[0]!))];
+  },
 };
 
 async function read(source: string, buildArgs: Record<string, string> = {}): Promise<GoStageReading> {
@@ -83,6 +92,60 @@ describe('readGoStage finds programs, their packages and where they lie', () => 
     [
       'a package given by its files',
       stage('COPY . .', 'RUN go build -o /out/app cmd/worker/*.go'),
+      ['. ./cmd/worker -> /out/app'],
+    ],
+    [
+      'a package given by its one file',
+      stage('COPY . .', 'RUN go build -o /out/app cmd/worker/main.go'),
+      ['. ./cmd/worker -> /out/app'],
+    ],
+    [
+      'a package given by every file of it, in two spellings',
+      stage('COPY . .', 'RUN go build -o /out/app ./cmd/pair/main.go cmd/pair/more.go'),
+      ['. ./cmd/pair -> /out/app'],
+    ],
+    [
+      'a file without -o: the program has the name of the file',
+      stage('COPY . .', 'RUN go build backend/../cmd/worker/main.go').replace('/out/app', '/src/main'),
+      ['. ./cmd/worker -> /src/main'],
+    ],
+    [
+      'a file that was copied by itself',
+      stage('COPY backend/go.mod go.mod', 'COPY backend/main.go main.go', 'RUN go build -o /out/app main.go'),
+      ['backend . -> /out/app'],
+    ],
+    [
+      'an output folder that mkdir made',
+      stage('COPY . .', 'RUN mkdir -p /out/bin && go build -o /out/bin ./cmd/worker').replace(
+        '/out/app',
+        '/out/bin/worker',
+      ),
+      ['. ./cmd/worker -> /out/bin/worker'],
+    ],
+    [
+      'an output folder that the base has',
+      stage('COPY . .', 'RUN go build -o /usr/local/bin ./cmd/worker').replace(
+        '/out/app',
+        '/usr/local/bin/worker',
+      ),
+      ['. ./cmd/worker -> /usr/local/bin/worker'],
+    ],
+    [
+      'an output that is a folder of the context',
+      stage('COPY . .', 'RUN go build -o bin ./cmd/worker').replace('/out/app', '/src/bin/worker'),
+      ['. ./cmd/worker -> /src/bin/worker'],
+    ],
+    [
+      'programs by a wildcard',
+      stage('COPY . .', 'RUN go build -o /out/ ./cmd/worker ./cmd/storefront').replace(
+        '/out/app',
+        '/out/*er',
+      ),
+      ['. ./cmd/worker -> /out/worker'],
+    ],
+    [
+      'tonistiigi/xx, which only chooses the platform',
+      `FROM tonistiigi/xx:1.9.0 AS xx\nFROM golang:1.26-alpine AS build\nCOPY --from=xx / /\nARG TARGETPLATFORM\nWORKDIR /src\nCOPY . .\nENV CGO_ENABLED=0\nRUN xx-go build -o /out/app ./cmd/worker && xx-verify --static /out/app\n${TAKE}`,
       ['. ./cmd/worker -> /out/app'],
     ],
     [
@@ -224,7 +287,7 @@ describe('readGoStage names the first line that is more than a Go build', () => 
     ['make', stage('COPY . .', 'RUN make build'), 'beyond: it runs "make build" (line 4)'],
     [
       'a file name pattern',
-      stage('COPY . .', 'RUN rm -rf /var/cache/apk/* && chmod +x scripts/*.sh'),
+      stage('COPY . .', 'RUN rm -rf /var/cache/apk/* /tmp/* /var/tmp/* && chmod +x scripts/*.sh'),
       'beyond: its RUN has the file name pattern "scripts/*.sh" (line 4)',
     ],
     [
@@ -261,7 +324,53 @@ describe('readGoStage names the first line that is more than a Go build', () => 
     [
       'a folder that holds sources too',
       stage('COPY . .', 'RUN go build -o app ./cmd/worker').replace('/out/app', '/src'),
-      'beyond: /src is taken from it, which no "go build -o" of the stage writes (line 6)',
+      'beyond: /src is taken from it, where files of the build context lie (.) besides what "go build -o" writes (line 6)',
+    ],
+    [
+      'one file of several',
+      stage('COPY . .', 'RUN go build -o /out/app cmd/pair/main.go'),
+      'beyond: it compiles cmd/pair/main.go without cmd/pair/more.go (line 4)',
+    ],
+    [
+      'files of two packages',
+      stage('COPY . .', 'RUN go build -o /out/app cmd/pair/main.go cmd/worker/main.go'),
+      'beyond: "cmd/pair/main.go cmd/worker/main.go" are not the files of one package (line 4)',
+    ],
+    [
+      'a file that is not there',
+      stage('COPY . .', 'RUN go build -o /out/app cmd/wroker/main.go'),
+      'beyond: "cmd/wroker/main.go" does not come from the build context (line 4)',
+    ],
+    [
+      'a folder in which the context has files too',
+      stage('COPY . .', 'RUN go build -o bin/ ./cmd/worker').replace('/out/app', '/src/bin'),
+      'beyond: /src/bin is taken from it, where files of the build context lie (bin) besides what "go build -o" writes (line 6)',
+    ],
+    [
+      'a wildcard over such a folder',
+      stage('COPY . .', 'RUN go build -o bin/ ./cmd/worker').replace('/out/app', '/src/bin/*'),
+      'beyond: /src/bin/* is taken from it, where files of the build context lie (bin) besides what "go build -o" writes (line 6)',
+    ],
+    [
+      'a folder of the base',
+      stage('COPY . .', 'RUN go build -o /usr/local/bin/ ./cmd/worker').replace(
+        '/out/app',
+        '/usr/local/bin/',
+      ),
+      'beyond: /usr/local/bin is taken from it, where the base image has files besides what "go build -o" writes (line 6)',
+    ],
+    [
+      'a folder that has an empty one',
+      stage('COPY . .', 'RUN mkdir -p /out/data && go build -o /out/ ./cmd/worker').replace(
+        '/out/app',
+        '/out',
+      ),
+      'beyond: /out is taken from it, where the folder /out/data is made besides what "go build -o" writes (line 6)',
+    ],
+    [
+      'xx without the argument that tells it the platform',
+      `FROM golang:1.26 AS build\nCOPY --from=tonistiigi/xx / /\nCOPY . .\nRUN xx-go build -o /out/app ./cmd/worker\n${TAKE}`,
+      'beyond: xx-go builds for the builder’s platform, since ARG TARGETPLATFORM is missing (line 4)',
     ],
     [
       'every package at once',
