@@ -19,6 +19,10 @@ export const definition = defineAction({
       description: 'Names of the image, such as ghcr.io/org/app:1.2. With push they are where it goes.',
     }),
     push: input.flag({ description: 'Publish the image under its tags.' }),
+    'insecure-registries': input.list({
+      description:
+        'Registries that are spoken to without TLS, as host or host:port, such as registry.internal:5000; those on this machine always are.',
+    }),
     load: input.flag({ description: 'Load the image into the local Docker engine under its tags.' }),
     stages: input.lines({
       description:

@@ -14,7 +14,7 @@ import {
 import { dockerCredentials, RegistryClient, resolveImage, type Traffic } from '../../shared/oci/index.ts';
 import { summary } from '../../shared/report/index.ts';
 import type { definition } from './definition.ts';
-import { openDeliveries, readNames } from './deliveries.ts';
+import { openDeliveries, readNames, readRegistries } from './deliveries.ts';
 import { exportImage } from './export.ts';
 import { lintImage, parseLevels } from './lint.ts';
 import { parseOutputs } from './outputs.ts';
@@ -75,7 +75,7 @@ export async function runImage(
   const outputs = parseOutputs(inputs.outputs, host.workspace);
   readNames(inputs.tags);
   const levels = parseLevels(inputs['lint-levels']);
-  const client = await openClient(host);
+  const client = await openClient(host, readRegistries(inputs['insecure-registries']));
   try {
     const plan = await host.task('Plan the image', () =>
       planImage(
@@ -114,12 +114,13 @@ export async function runImage(
   }
 }
 
-async function openClient(host: Host): Promise<RegistryClient> {
+async function openClient(host: Host, insecure: readonly string[]): Promise<RegistryClient> {
   const secret = (value: string) => host.secret(value);
   const credentials = await dockerCredentials({ secret, signal: host.signal });
   return new RegistryClient({
     credentials,
     secret,
+    insecure,
     signal: host.signal,
     temporary: host.temporary,
     log: (line) => host.log(line),

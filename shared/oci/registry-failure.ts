@@ -20,11 +20,9 @@ const NETWORK: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'it did not answer in time',
   EHOSTUNREACH: 'there is no route to it',
   ENETUNREACH: 'there is no route to it',
-  EPROTO: 'it does not speak TLS; name it among the insecure registries if that is meant',
-  ERR_SSL_WRONG_VERSION_NUMBER:
-    'it does not speak TLS; name it among the insecure registries if that is meant',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG:
-    'it does not speak TLS; name it among the insecure registries if that is meant',
+  EPROTO: 'it does not speak TLS; name it in "insecure-registries" if that is meant',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS; name it in "insecure-registries" if that is meant',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS; name it in "insecure-registries" if that is meant',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet',
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate was made for another host',

@@ -221,7 +221,7 @@ const cases: readonly Case[] = [
   },
   {
     title: 'a registry that does not speak TLS',
-    says: 'it does not speak TLS; name it among the insecure registries if that is meant',
+    says: 'it does not speak TLS; name it in "insecure-registries" if that is meant',
     run: async () => {
       const server = http.createServer();
       await new Promise<void>((resolve) => server.listen(0, resolve));

@@ -1,8 +1,13 @@
-import { expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { definition } from '../../../actions/docker-multistage/definition.ts';
 import { readBuilder } from '../../../actions/docker-multistage/request.ts';
 import { readInputs } from '../../../shared/host/index.ts';
-import { memoryHost } from '../image/host.ts';
+import { memoryHost, runAction } from '../image/host.ts';
 
 it('masks the values of secrets, wherever they come from', () => {
   const host = memoryHost('/w');
@@ -21,4 +26,35 @@ it('masks the values of secrets, wherever they come from', () => {
     { id: 'absent', variable: 'NOT_SET' },
   ]);
   expect(host.secrets.filter(Boolean)).toEqual(['from-an-input', 'from-a-variable']);
+});
+
+describe('a registry without TLS', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('is spoken to when its name is given', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'slipway-insecure-'));
+    writeFileSync(join(folder, 'Dockerfile'), 'FROM registry.invalid/base:1\nCOPY Dockerfile /\n');
+    const asked: (string | undefined)[] = [];
+    // A proxy is asked by the whole address, so no name has to be looked up.
+    const proxy = http.createServer((request, response) => {
+      asked.push(request.url);
+      response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+    vi.stubEnv('http_proxy', undefined);
+    vi.stubEnv('NO_PROXY', '');
+    vi.stubEnv('no_proxy', '');
+    const inputs = { 'insecure-registries': 'registry.invalid', plan: 'true' };
+    await expect(runAction(folder, inputs)).rejects.toThrow('the registry registry.invalid does not have it');
+    expect(asked[0]).toBe('http://registry.invalid/v2/base/manifests/1');
+    proxy.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each(['http://registry.internal', 'registry.internal/app'])('is no %s', async (name) => {
+    await expect(runAction('/', { 'insecure-registries': name })).rejects.toThrow(
+      `Input "insecure-registries" has "${name}"; accepted is a host`,
+    );
+  });
 });
