@@ -21,8 +21,6 @@ export type Fault =
   | { readonly kind: 'lengthen' }
   /** The connection is cut at once. */
   | { readonly kind: 'reset' }
-  /** The request goes on only after so many milliseconds: the registry has time to put away what came before. */
-  | { readonly kind: 'late'; readonly milliseconds: number }
   /** Nothing comes, until the client gives up. */
   | { readonly kind: 'hang' };
 
@@ -97,10 +95,6 @@ function serve(
     response.end(request.method === 'HEAD' ? undefined : fault.body);
     return;
   }
-  if (fault?.kind === 'late') {
-    setTimeout(() => serve(request, response, upstream, seen, undefined), fault.milliseconds);
-    return;
-  }
   const [hostname, port] = upstream.split(':');
   const onward = http.request(
     { hostname, port, method: request.method, path: request.url, headers: request.headers, agent: false },
@@ -113,8 +107,10 @@ function serve(
   });
   if (fault?.kind === 'cut-request')
     request.on('data', () => {
-      // What arrived goes on to the registry before the line goes dead, as it would with a real one.
-      if (seen.bytes >= fault.after) setTimeout(() => request.socket.destroy(), 50);
+      if (seen.bytes < fault.after) return;
+      // What arrived goes on to the registry before the line goes dead, as it would with a real one; what follows does not.
+      request.unpipe(onward).pause();
+      setTimeout(() => request.socket.destroy(), 50);
     });
   request.pipe(onward);
 }
