@@ -9,7 +9,9 @@ import {
   type ImageRequest,
   type ImageResult,
   imageId,
+  keepBlobs,
   planImage,
+  type ResolveImage,
 } from '../../shared/image/index.ts';
 import { dockerCredentials, RegistryClient, resolveImage, type Traffic } from '../../shared/oci/index.ts';
 import { summary } from '../../shared/report/index.ts';
@@ -77,12 +79,11 @@ export async function runImage(
   const levels = parseLevels(inputs['lint-levels']);
   const client = await openClient(host, readRegistries(inputs['insecure-registries']));
   try {
+    const registries: ResolveImage = (reference, platform) => resolveImage(client, reference, platform);
+    // A plan alone reads nothing twice.
+    const images = planOnly ? registries : keepBlobs(registries, join(host.temporary, 'blobs'));
     const plan = await host.task('Plan the image', () =>
-      planImage(
-        request,
-        (reference, platform) => resolveImage(client, reference, platform),
-        join(host.temporary, 'plan'),
-      ),
+      planImage(request, images, join(host.temporary, 'plan')),
     );
     warn(host, plan);
     if (inputs.lint) lintImage(host, plan, levels);

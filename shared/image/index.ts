@@ -8,6 +8,7 @@ export type { Delivery } from './deliver.ts';
 export { describePlan } from './describe.ts';
 export { loadIntoEngine } from './engine.ts';
 export { exportDocker, exportFolder, exportTar } from './export.ts';
+export { keepBlobs } from './kept-blobs.ts';
 export { exportOci } from './layout-archive.ts';
 export { buildImage } from './make.ts';
 export { buildxMetadata, imageId } from './metadata.ts';

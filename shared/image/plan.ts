@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
-import type { Key } from '../content/index.ts';
+import { type Key, makeOwnFolder } from '../content/index.ts';
 import {
   createIgnore,
   type Dockerfile,
@@ -34,7 +34,7 @@ import { once } from './once.ts';
 import type { ImageRequest, ResolveImage } from './request.ts';
 import type { Directory } from './tree.ts';
 import { Unmodelled } from './unmodelled.ts';
-import { type AssembledStage, Workbench } from './workbench.ts';
+import { type AssembledStage, Workbench, type WorkbenchOptions } from './workbench.ts';
 
 /** How the image will be made, decided before anything is made. */
 export interface ImagePlan {
@@ -92,6 +92,7 @@ export async function planImage(
   checkRequest(request);
   const dockerfile = readDockerfile(request);
   const ignore = readIgnore(request);
+  if (request.state !== undefined) makeOwnFolder(request.state);
   const digests = openDigests(
     request.state === undefined ? undefined : join(request.state, 'image-digests.json'),
   );
@@ -192,6 +193,7 @@ class Planner {
   readonly #context: Directory;
   readonly #directories = new Map<string, Directory>();
   readonly #builderBases: ReadonlySet<string>;
+  readonly #indexes: WorkbenchOptions['indexes'] = new Map();
   readonly #digests: ContentDigests;
   readonly #temporary: string;
 
@@ -220,6 +222,7 @@ class Planner {
       platform,
       request: this.#request,
       images: (reference, on) => this.#resolve(reference, on),
+      indexes: this.#indexes,
       digests: this.#digests,
       temporary: join(this.#temporary, formatPlatform(platform).replaceAll('/', '-')),
       context: this.#context,

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import type { Digest } from '../content/index.ts';
 import type { ResolvedStage, Source, Step } from '../dockerfile/index.ts';
 import { type ImageSource, type Platform, type ResolvedImage, readLayer } from '../oci/index.ts';
 import { applySteps, type StepLayer, type Surroundings } from './assemble.ts';
 import { applyLayers, type IndexedLayer } from './base.ts';
 import { type Contents, createContents } from './contents.ts';
 import type { ContentDigests } from './digests.ts';
-import { layerIndex } from './layer-index.ts';
+import { type LayerIndex, layerIndex } from './layer-index.ts';
 import { once } from './once.ts';
 import type { ImageRequest, ResolveImage } from './request.ts';
 import { type Archive, type Directory, emptyDirectory, fileSystem, type RegularFile } from './tree.ts';
@@ -24,6 +25,8 @@ export interface WorkbenchOptions {
   readonly request: ImageRequest;
   readonly images: ResolveImage;
   readonly digests: ContentDigests;
+  /** Indexes of layers by their digest: images for several platforms often share layers. */
+  readonly indexes: Map<Digest, Promise<LayerIndex>>;
   /** Folder for files that come out of archives. */
   readonly temporary: string;
   /** The build context, .dockerignore applied. */
@@ -85,12 +88,10 @@ export class Workbench {
     this.#sources.set(image.source.name, image.source);
     const directory = join(this.#options.request.cache, 'layers');
     const layers = image.manifest.layers.map(async (descriptor): Promise<IndexedLayer> => {
+      const { digest } = descriptor;
       const read = () => readLayer(descriptor, image.source);
-      return {
-        image: image.source.name,
-        descriptor,
-        index: await layerIndex(descriptor.digest, directory, read),
-      };
+      const index = once(this.#options.indexes, digest, () => layerIndex(digest, directory, read));
+      return { image: image.source.name, descriptor, index: await index };
     });
     return applyLayers(await Promise.all(layers));
   }

@@ -9,6 +9,7 @@ import { definition as upDefinition } from '../../../actions/up/definition.ts';
 import { main as up } from '../../../actions/up/run.ts';
 import { run } from '../../../shared/exec/index.ts';
 import { readInputs } from '../../../shared/host/index.ts';
+import type { Descriptor } from '../../../shared/oci/index.ts';
 import { makeContext } from '../../conformance/image/context.ts';
 import {
   baseImages,
@@ -199,6 +200,36 @@ describeWith('an image that its registry has already', { bases, crane: craneTool
     expect(again.result).toMatchObject({ reused: false, descriptor: first.result.descriptor });
     expect(again.host.lines.join('\n')).toContain('The image is made again.');
     await run({ program: have.crane.program, args: ['validate', '--remote', `${to.host}/app:2`] });
+  });
+});
+
+describeWith('a base that no machine has seen yet', { bases, crane: craneTool, registry: lab }, (have) => {
+  it('is fetched once: for its index, for files that are copied out of it, and into a layout', async () => {
+    await using from = await freshRegistry();
+    const copy = async (reference: string, to: string) => {
+      const args = ['copy', reference, `${from.host}/${to}`];
+      await run({ program: have.crane.program, args });
+      return `${from.host}/${to}`;
+    };
+    const base = await copy(have.bases.references['gcr.io/distroless/static-debian12:nonroot'], 'base:1');
+    const other = await copy(have.bases.references['alpine:3'], 'other:1');
+    requests(from);
+    const { result, traffic } = await make(
+      checkout(`FROM ${base}\nCOPY app /usr/bin/app\nCOPY --from=${other} /bin/busybox /x/\n`),
+      { push: 'false', layout: 'out', platforms: 'linux/amd64,linux/arm64' },
+      { cache: mkdtempSync(join(root, 'cache-')) },
+    );
+    const { stdout } = await run({ program: have.crane.program, args: ['manifest', other] });
+    const copied = JSON.parse(stdout.toString()).layers as Descriptor[];
+    const own = result.platforms.flatMap(({ layers }) =>
+      layers.filter(({ origin }) => origin === 'base').map(({ descriptor }) => descriptor),
+    );
+    const layers = [...new Map([...own, ...copied].map((layer) => [layer.digest, layer])).values()];
+    const fetched = requests(from).flatMap((request) => /^GET .*\/blobs\/(\S+)$/.exec(request)?.[1] ?? []);
+    for (const { digest } of layers) expect(fetched.filter((one) => one === digest)).toEqual([digest]);
+    const size = layers.reduce((sum, layer) => sum + layer.size, 0);
+    expect(traffic.bytesReceived).toBeGreaterThan(size);
+    expect(traffic.bytesReceived).toBeLessThan(size + 20_000);
   });
 });
 
