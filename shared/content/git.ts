@@ -15,6 +15,8 @@ export interface GitState {
   readonly branch?: string;
   /** Whether tracked files differ from the commit. */
   readonly dirty: boolean;
+  /** Whether there are files that are neither tracked nor ignored. */
+  readonly untracked: boolean;
 }
 
 /** Reads the state of the checkout that holds `directory`. Undefined outside of one, before its first commit, and without git. */
@@ -22,12 +24,12 @@ export async function gitState(directory: string, signal?: AbortSignal): Promise
   const git = (...args: string[]) => gitLines(directory, args, signal);
   const head = await git('log', '-1', '--format=%H%n%ct', '--no-show-signature');
   if (head === undefined) return undefined;
-  const [top, tags, described, branch, changes] = await Promise.all([
+  const [top, tags, described, branch, changes = []] = await Promise.all([
     git('rev-parse', '--show-toplevel'),
     git('tag', '--points-at', 'HEAD', '--sort=-version:refname'),
     git('describe', '--tags', '--long', '--abbrev=40', '--first-parent'),
     git('symbolic-ref', '--short', '-q', 'HEAD'),
-    git('status', '--porcelain', '--untracked-files=no'),
+    git('status', '--porcelain', '--untracked-files=normal'),
   ]);
   const nearest = parseDescription(described?.[0]);
   return {
@@ -37,7 +39,8 @@ export async function gitState(directory: string, signal?: AbortSignal): Promise
     ...(tags?.[0] && { tag: tags[0] }),
     ...(nearest && { nearest }),
     ...(branch?.[0] && { branch: branch[0] }),
-    dirty: (changes?.length ?? 0) > 0,
+    dirty: changes.some((line) => !line.startsWith('??')),
+    untracked: changes.some((line) => line.startsWith('??')),
   };
 }
 

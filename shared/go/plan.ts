@@ -131,8 +131,11 @@ async function readCheckout(
   return { facts: buildFacts(git, request.known), vcs: recorded ? vcsState(git) : undefined };
 }
 
+/** What Go records, for which an untracked file counts as a change (cmd/go/internal/vcs, gitStatus). */
 function vcsState(git: GitState | undefined): string | undefined {
-  return git && [git.commit, git.commitTime, git.dirty, git.tag ?? '', git.nearest?.tag ?? ''].join(' ');
+  if (git === undefined) return undefined;
+  const modified = git.dirty || git.untracked;
+  return [git.commit, git.commitTime, modified, git.tag ?? '', git.nearest?.tag ?? ''].join(' ');
 }
 
 /** The packages of the last run while nothing could have changed them, else what `go list` says. */

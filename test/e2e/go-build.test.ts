@@ -239,6 +239,28 @@ describeWith('go-build with the real toolchain', { go: go() }, (have) => {
     expect(git('status', '--porcelain').toString()).toBe('?? dist/\n');
   });
 
+  it('with buildvcs, builds again when Go records another state: for a new file, too', async () => {
+    const git = (...args: string[]) =>
+      execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.com', ...args], {
+        cwd: module.root,
+        stdio: 'pipe',
+      });
+    module.write('.gitignore', 'dist/\n');
+    git('init', '-b', 'main');
+    git('add', '.');
+    git('commit', '-m', 'one');
+    const request = { targets: ['linux/amd64'], flags: { buildvcs: 'on' } } as const;
+    const modified = async () => {
+      const [program] = (await module.build(request)).programs;
+      const { Settings = [] } = program!.buildInfo;
+      return [program!.reused, Settings.find(({ Key }) => Key === 'vcs.modified')?.Value];
+    };
+    expect(await modified()).toEqual([false, 'false']);
+    expect(await modified()).toEqual([true, 'false']);
+    module.write('NOTES.md', 'x');
+    expect(await modified()).toEqual([false, 'true']);
+  });
+
   it('puts every complaint of the compiler at its line, once for all targets', async () => {
     module.write(
       'internal/store/name.go',

@@ -56,7 +56,18 @@ describe('the state of a checkout', () => {
       nearest: { tag: expect.stringMatching(/^v1\.(9|10)\.0$/), commits: 0 },
       branch: 'main',
       dirty: false,
+      untracked: false,
     });
+  });
+
+  it('tells files that nobody tracks from changed ones, and leaves out what is ignored', async () => {
+    git('init', '-b', 'main');
+    commit('one');
+    writeFileSync(join(folder, '.git/info/exclude'), 'ignored\n');
+    writeFileSync(join(folder, 'ignored'), '');
+    expect(await gitState(folder)).toMatchObject({ dirty: false, untracked: false });
+    writeFileSync(join(folder, 'new'), '');
+    expect(await gitState(folder)).toMatchObject({ dirty: false, untracked: true });
   });
 
   it('counts the commits since the nearest tag and sees changed files', async () => {
@@ -69,7 +80,11 @@ describe('the state of a checkout', () => {
     writeFileSync(join(folder, 'file'), 'changed');
     writeFileSync(join(folder, 'untracked'), '');
     const state = await gitState(folder);
-    expect(state).toMatchObject({ nearest: { tag: 'v1.2.0-rc.1', commits: 2 }, dirty: true });
+    expect(state).toMatchObject({
+      nearest: { tag: 'v1.2.0-rc.1', commits: 2 },
+      dirty: true,
+      untracked: true,
+    });
     expect(state).not.toHaveProperty('tag');
     expect(state).not.toHaveProperty('branch');
   });

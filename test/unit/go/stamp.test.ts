@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { buildFacts, expandTemplate, stampFlag } from '../../../shared/go/stamp.ts';
 
 const commit = '0123456789abcdef0123456789abcdef01234567';
-const git = { root: '/r', commit, commitTime: 1_714_979_289, branch: 'main', dirty: false };
+const git = { root: '/r', commit, commitTime: 1_714_979_289, branch: 'main', dirty: false, untracked: false };
 
 describe('facts of a build', () => {
   it('come from the tag on the commit', () => {
