@@ -4,7 +4,7 @@ export const definition = defineAction({
   name: 'up',
   title: 'Slipway',
   description:
-    'From a Go service to a published image in one step: binaries, image, layout or registry, with the reason for all that is done.',
+    'From a Go service to a published image in one step: binaries, image, layout or registry, and the reason for each.',
   icon: 'anchor',
   color: 'blue',
   inputs: {

@@ -121,6 +121,12 @@ describe('create-release', () => {
   });
 });
 
+it('the action of the root can be published: the Marketplace takes descriptions of fewer than 125 characters', () => {
+  const { name, description, author, branding } = parse(readFileSync(join(ROOT, 'action.yml'), 'utf8'));
+  expect(description.length).toBeLessThan(125);
+  expect([name, author, branding.icon, branding.color].every(Boolean)).toBe(true);
+});
+
 describe('the workflows', () => {
   const files = readdirSync(join(ROOT, '.github/workflows'));
   const text = (file: string) => readFileSync(join(ROOT, '.github/workflows', file), 'utf8');
