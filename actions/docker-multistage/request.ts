@@ -1,4 +1,5 @@
 import { isAbsolute, join, resolve } from 'node:path';
+import { OWN_FOLDER } from '../../shared/content/index.ts';
 import { Failure, type Host, type Inputs } from '../../shared/host/index.ts';
 import {
   type BuilderSecret,
@@ -35,7 +36,7 @@ export function readRequest(host: Host, inputs: Given, cache: string, env: Envir
     level: levelOf(inputs),
     mediaTypes: inputs['media-types'],
     epoch: epochOf(inputs['source-date-epoch'], env),
-    state: join(host.workspace, '.slipway'),
+    state: join(host.workspace, OWN_FOLDER),
     own: inputs.layout === '' ? [] : [resolve(host.workspace, inputs.layout)],
     cache,
     builderOnly: attestations(inputs).length > 0 ? 'attestations are asked for' : undefined,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Store } from '../../shared/cache/index.ts';
+import { OWN_FOLDER } from '../../shared/content/index.ts';
 import {
   type CacheRun,
   type GoEnvironment,
@@ -61,7 +62,7 @@ export class StepCaches {
     if (!this.#restored.some(({ cache }) => cache.kind === 'programs' && cache.folder === programs.folder))
       this.#restored.push({ cache: programs, since: Date.now(), exact: false, files: {} });
     // Of this step alone: a job may build the same module in several, and their post steps run when all have ended.
-    this.#file ??= join(plan.module.root, '.slipway', 'go', `caches-${randomUUID()}.json`);
+    this.#file ??= join(plan.module.root, OWN_FOLDER, 'go', `caches-${randomUUID()}.json`);
     this.#remember(false);
   }
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, relative, sep } from 'node:path';
+import { join } from 'node:path';
+import { isOwn } from '../../shared/content/index.ts';
 import { readIgnore } from '../../shared/image/index.ts';
 import type { ContextFiles } from '../../shared/lift/index.ts';
 
@@ -7,16 +8,12 @@ import type { ContextFiles } from '../../shared/lift/index.ts';
 export interface ContextRequest {
   readonly context: string;
   readonly dockerfile: string;
-  /** Folder that Slipway itself writes to, which is never part of a context. */
-  readonly state: string | undefined;
 }
 
 /** The files of a build context that a stage can see: without those that .dockerignore leaves out. */
 export function contextFiles(request: ContextRequest): ContextFiles {
-  const { context, state } = request;
+  const { context } = request;
   const ignore = readIgnore(request)?.ignore;
-  const own = state === undefined ? undefined : relative(context, state).split(sep).join('/');
-  const isOwn = (path: string) => own !== undefined && own !== '' && `${path}/`.startsWith(`${own}/`);
   const kind = (path: string) => {
     if (path === '..' || path.startsWith('../') || isOwn(path)) return undefined;
     const stats = statSync(join(context, path), { throwIfNoEntry: false });

@@ -1,5 +1,6 @@
 import { copyFileSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { OWN_FOLDER } from '../../shared/content/index.ts';
 import type { GoBuildRequest, GoPlan, PlannedProgram } from '../../shared/go/index.ts';
 import { Failure, type Host } from '../../shared/host/index.ts';
 import type { GoProgram } from '../../shared/lift/index.ts';
@@ -42,7 +43,7 @@ export function stageFolder(service: Service, stage: LiftedStage, platform: Plat
 }
 
 function folderOf(service: Service, stage: LiftedStage, platform: string): string {
-  return join(service.directory, '.slipway', 'stages', stage.name, platform.replaceAll('/', '-'));
+  return join(service.directory, OWN_FOLDER, 'stages', stage.name, platform.replaceAll('/', '-'));
 }
 
 /** Finds the planned program that a line of the Dockerfile compiles for a platform. */

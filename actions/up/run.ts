@@ -1,3 +1,5 @@
+import { relative, sep } from 'node:path';
+import { isOwn } from '../../shared/content/index.ts';
 import type { GoBuildResult, GoPlan } from '../../shared/go/index.ts';
 import type { Host } from '../../shared/host/index.ts';
 import { describePlan, imageId } from '../../shared/image/index.ts';
@@ -109,7 +111,7 @@ async function showPlan(
   plans: readonly GoPlan[],
 ): Promise<void> {
   const unchanged = plans.every((plan) => plan.programs.every(({ decision }) => decision.kind === 'reuse'));
-  const ready = unchanged || reading.lifted.length === 0;
+  const ready = unchanged || !takesPrograms(service, reading);
   if (ready) layOutStages(service, reading, plans);
   const image =
     ready && service.image.kind === 'image'
@@ -123,6 +125,14 @@ async function showPlan(
     }),
   );
   await host.summarize(summary(reportPlan({ service, reading, plans, image })));
+}
+
+/** Whether the image is made of what go-build writes: for lifted stages, or into the context or a folder that is handed in. */
+function takesPrograms({ image, build }: Service, { lifted }: StagesReading): boolean {
+  if (image.kind === 'none') return false;
+  const output = relative(image.request.context, build.output).split(sep).join('/');
+  const inContext = output !== '..' && !output.startsWith('../') && !isOwn(output);
+  return lifted.length > 0 || inContext || Object.keys(image.request.handedIn).length > 0;
 }
 
 function binariesOf(plan: GoPlan) {

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
+import { OWN_FOLDER } from '../../shared/content/index.ts';
 import { parseTarget } from '../../shared/go/index.ts';
 import {
   type ActionDefinition,
@@ -107,7 +108,7 @@ function openImage(host: Host, inputs: UpInputs, draft: Draft): Service['image']
   return {
     kind: 'image',
     inputs: given,
-    request: { ...request, state: join(directory, '.slipway') },
+    request: { ...request, state: join(directory, OWN_FOLDER) },
     spareLayout: section.layout === undefined,
   };
 }

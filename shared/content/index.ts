@@ -3,6 +3,7 @@ export { type Digest, digestOf, digestOfFile, isDigest } from './digest.ts';
 export { FileDigests } from './file-digests.ts';
 export { type GitState, gitState } from './git.ts';
 export { Key, type KeyDifference, type KeyPart } from './key.ts';
+export { isOwn, makeOwnFolder, OWN_FOLDER } from './own-folder.ts';
 export type { TarEntry } from './tar-entry.ts';
 export { safeRelative } from './tar-name.ts';
 export { readTar, type TarReading } from './tar-read.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { Digest, KeyPart } from '../content/index.ts';
+import { type Digest, type KeyPart, makeOwnFolder, OWN_FOLDER } from '../content/index.ts';
 import type { BuildInfo } from './build-info.ts';
 import type { MainPackage } from './packages.ts';
 import type { SourceMap } from './sources.ts';
@@ -42,7 +42,7 @@ export class Records {
   readonly folder: string;
 
   constructor(root: string) {
-    this.folder = join(root, '.slipway', 'go');
+    this.folder = join(root, OWN_FOLDER, 'go');
   }
 
   program(slot: readonly string[]): ProgramRecord | undefined {
@@ -87,15 +87,9 @@ export class Records {
 
   #write(name: string, record: unknown): void {
     mkdirSync(this.folder, { recursive: true });
-    hideFromGit(dirname(this.folder));
+    makeOwnFolder(dirname(this.folder));
     writeAtomically(join(this.folder, name), JSON.stringify(record));
   }
-}
-
-/** Keeps Slipway's own files out of commits and of `git status`, as other tools' caches do. */
-function hideFromGit(folder: string): void {
-  const file = join(folder, '.gitignore');
-  if (!existsSync(file)) writeAtomically(file, '*\n');
 }
 
 /** Writes a file so that readers, and a run after this one was killed, see the old content or the new one. */

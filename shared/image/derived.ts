@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { OWN_FOLDER } from '../content/index.ts';
 import { type ImagePlan, ownPaths } from './plan.ts';
 
 /**
@@ -9,8 +10,7 @@ import { type ImagePlan, ownPaths } from './plan.ts';
 export async function writeDockerfile(plan: ImagePlan, text: string, folder: string): Promise<string> {
   const file = join(folder, basename(plan.request.dockerfile));
   await writeFile(file, text);
-  const own = ownPaths(plan.request).map((path) => `/${path}`);
-  if (plan.ignore !== undefined || own.length > 0)
-    await writeFile(`${file}.dockerignore`, [plan.ignore?.text ?? '', ...own, ''].join('\n'));
+  const own = [`**/${OWN_FOLDER}`, ...ownPaths(plan.request).map((path) => `/${path}`)];
+  await writeFile(`${file}.dockerignore`, [plan.ignore?.text ?? '', ...own, ''].join('\n'));
   return file;
 }

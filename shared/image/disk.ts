@@ -1,12 +1,12 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
-import { nameFromBytes, nameToBytes } from '../content/index.ts';
+import { nameFromBytes, nameToBytes, OWN_FOLDER } from '../content/index.ts';
 import type { Ignore } from '../dockerfile/index.ts';
 import { Failure } from '../host/index.ts';
 import { type Directory, join, type Node, type RegularFile } from './tree.ts';
 
 /**
  * A directory of this machine as a tree, read only where it is looked at. As when buildx sends a context: everything belongs to
- * root, what .dockerignore leaves out is not there, modes are those on disk, and links are kept as links. Nothing outside the
+ * root, what .dockerignore leaves out and what Slipway keeps for itself is not there, modes are those on disk, and links are kept as links. Nothing outside the
  * directory can be reached through the tree: links are followed inside it alone (see follow).
  */
 export function diskTree(
@@ -53,7 +53,7 @@ function readChildren(path: string, relative: string, reader: Reader): Map<strin
   const children = new Map<string, Node>();
   for (const name of namesIn(path)) {
     const below = join(relative, name);
-    if (reader.own.has(below)) continue;
+    if (name === OWN_FOLDER || reader.own.has(below)) continue;
     const node = readNode(`${path}/${name}`, below, reader);
     if (node !== undefined && !isIgnored(below, node, reader.ignore)) children.set(name, node);
   }

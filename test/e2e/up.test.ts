@@ -141,6 +141,45 @@ describeWith('slipway up', { go: go() }, () => {
     expect(statSync(join(service.folder, '.slipway/images/index.json')).mtimeMs).toBe(before);
   });
 
+  it('plans an image of programs in the context before they are there', async () => {
+    service.write('Dockerfile', 'FROM scratch\nCOPY dist/app /app\n');
+    service.write('slipway.yml', 'build:\n  output: dist\n  output-name: app\n');
+    expect((await service.up('--plan')).text).toContain('The image is assembled once the binaries are there');
+    await service.up();
+    expect((await service.up('--plan')).text).toContain('Nothing changed since the last time.');
+  });
+
+  it('keeps its own folders out of images, of commits and of what makes an image another', async () => {
+    rmSync(join(service.folder, '.dockerignore'));
+    rmSync(join(service.folder, 'go.mod'));
+    service.write('api/go.mod', 'module example.com/api\n\ngo 1.24\n');
+    service.write('api/main.go', MAIN('api'));
+    service.write(
+      'Dockerfile',
+      `${DOCKERFILE.replace('COPY . .', 'COPY api .').replace('./cmd/app', '.')}COPY . /all\n`,
+    );
+    const first = await service.up();
+    expect(service.files('api/.slipway').length).toBeGreaterThan(1);
+    const { names } = await service.image(first.outputs.digest!);
+    expect(names).toContain('all/api/main.go');
+    expect(names.filter((name) => name.includes('.slipway'))).toEqual([]);
+    expect((await service.up()).outputs).toMatchObject({ changed: 'false', digest: first.outputs.digest });
+    await run({ program: 'git', args: ['init', '-q'], cwd: service.folder });
+    const status = await run({ program: 'git', args: ['status', '--short', '-uall'], cwd: service.folder });
+    expect(status.stdout.toString().trim().split('\n').toSorted()).toEqual([
+      '?? Dockerfile',
+      '?? api/go.mod',
+      '?? api/main.go',
+      '?? cmd/app/main.go',
+    ]);
+  });
+
+  it('lifts a build of a file of the package', async () => {
+    service.write('Dockerfile', DOCKERFILE.replace('./cmd/app', 'cmd/app/main.go'));
+    const { text } = await service.up('--platforms', 'linux/amd64');
+    expect(text).toContain('go-build, without a container');
+  });
+
   it('lays out what lifted stages would hold, per platform, and clears what they no longer do', async () => {
     service.write('cmd/worker/main.go', MAIN('worker'));
     const both = DOCKERFILE.replace(

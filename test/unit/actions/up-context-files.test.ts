@@ -18,11 +18,7 @@ function write(...paths: readonly string[]): void {
 }
 
 function files() {
-  return contextFiles({
-    context: folder,
-    dockerfile: join(folder, 'Dockerfile'),
-    state: join(folder, '.slipway'),
-  });
+  return contextFiles({ context: folder, dockerfile: join(folder, 'Dockerfile') });
 }
 
 describe('contextFiles shows a stage what it can see', () => {
@@ -50,9 +46,13 @@ describe('contextFiles shows a stage what it can see', () => {
   });
 
   it('leaves out what Slipway writes', () => {
-    write('.slipway/bin/app', 'main.go', '.slipwayrc');
+    write('.slipway/bin/app', 'api/.slipway/go/x.json', 'main.go', '.slipwayrc');
     const { kind, list } = files();
-    expect([kind('.slipway'), kind('.slipway/bin/app')]).toEqual([undefined, undefined]);
-    expect(list('.').toSorted()).toEqual(['.slipwayrc', 'main.go']);
+    expect([kind('.slipway'), kind('.slipway/bin/app'), kind('api/.slipway')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(list('.').toSorted()).toEqual(['.slipwayrc', 'api', 'main.go']);
   });
 });
