@@ -1,49 +1,9 @@
 import { Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
-import { type TarMember, writeTar } from '../content/index.ts';
 import { Failure, type Task } from '../host/index.ts';
-import {
-  type Descriptor,
-  type ImageSource,
-  type Platform,
-  parseDocument,
-  platformMatches,
-} from '../oci/index.ts';
+import { type ImageSource, type Platform, platformMatches } from '../oci/index.ts';
+import { dockerArchive, ociArchive } from './archives.ts';
 import type { PlatformResult } from './result.ts';
-
-/** An image for one platform, in the form of `docker save` (docker/docker image/spec v1.2): every engine reads it. */
-export async function* dockerArchive(
-  source: ImageSource,
-  manifest: Descriptor,
-  tags: readonly string[],
-): AsyncGenerator<Buffer> {
-  const { bytes } = await source.manifest(manifest.digest);
-  const document = parseDocument(bytes, source.name, manifest.mediaType);
-  if (document.kind !== 'image') throw new Error('An archive for an engine holds an image for one platform.');
-  const { config, layers } = document.manifest;
-  const hex = (descriptor: Descriptor) => descriptor.digest.slice('sha256:'.length);
-  const unique = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
-  const list = [
-    {
-      Config: `${hex(config)}.json`,
-      RepoTags: tags.length === 0 ? null : tags,
-      Layers: layers.map((layer) => `${hex(layer)}.tar`),
-    },
-  ];
-  const json = Buffer.from(JSON.stringify(list));
-  const members: TarMember[] = [
-    member(`${hex(config)}.json`, config.size, () => source.blob(config)),
-    ...unique.map((layer) => member(`${hex(layer)}.tar`, layer.size, () => source.blob(layer))),
-    member('manifest.json', json.length, async function* () {
-      yield json;
-    }),
-  ];
-  yield* writeTar(members);
-}
-
-function member(name: string, size: number, content: () => AsyncIterable<Uint8Array>): TarMember {
-  return { entry: { name, type: 'file', mode: 0o644, uid: 0, gid: 0, size, mtime: 0 }, content };
-}
 
 /** Which engine, and when to stop. */
 export interface LoadOptions {
@@ -54,7 +14,7 @@ export interface LoadOptions {
 
 /**
  * Loads an image into the Docker engine under its tags: the one for the engine's own platform where there are several. One that is
- * there already is only tagged.
+ * there already is only tagged. The id is the engine's own for it.
  */
 export async function loadIntoEngine(
   source: ImageSource,
@@ -65,19 +25,37 @@ export async function loadIntoEngine(
 ): Promise<{ readonly id: string; readonly platform: string }> {
   const engine = await connect(options.host);
   const chosen = choose(platforms, await version(engine));
-  const id = chosen.config.digest;
-  if (await has(engine, id)) {
-    task.note('there already');
-    for (const tag of tags) await tagImage(engine, id, tag);
-    return { id, platform: chosen.platform };
+  const { id, archive } = formFor(await hasContainerdStore(engine), source, chosen, tags);
+  if (await has(engine, id)) task.note('there already');
+  else {
+    const body = Readable.from(archive, { objectMode: false }) as unknown as NodeJS.ReadableStream;
+    await finish(engine, await engine.loadImage(body, { quiet: true }), task);
   }
-  const archive = Readable.from(dockerArchive(source, chosen.manifest, tags), { objectMode: false });
-  await finish(
-    engine,
-    await engine.loadImage(archive as unknown as NodeJS.ReadableStream, { quiet: true }),
-    task,
-  );
+  for (const tag of tags) await tagImage(engine, id, tag);
   return { id, platform: chosen.platform };
+}
+
+/**
+ * The form in which an engine keeps an image as it is, with the id that it then has there. An engine with the containerd image store
+ * knows images by their manifests, and would write a manifest of its own for a `docker save` archive; with a graph driver it knows
+ * them by their configurations.
+ */
+function formFor(
+  containerd: boolean,
+  source: ImageSource,
+  { manifest, config }: PlatformResult,
+  tags: readonly string[],
+): { readonly id: string; readonly archive: AsyncGenerator<Buffer> } {
+  return containerd
+    ? { id: manifest.digest, archive: ociArchive(source, manifest, []) }
+    : { id: config.digest, archive: dockerArchive(source, manifest, tags) };
+}
+
+async function hasContainerdStore(engine: Dockerode): Promise<boolean> {
+  const { DriverStatus } = (await engine.info()) as {
+    readonly DriverStatus?: readonly (readonly string[])[];
+  };
+  return DriverStatus?.some(([, value]) => value?.startsWith('io.containerd.snapshotter')) === true;
 }
 
 async function connect(host: string | undefined): Promise<Dockerode> {

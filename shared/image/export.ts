@@ -6,11 +6,11 @@ import { pipeline } from 'node:stream/promises';
 import { writeTar } from '../content/index.ts';
 import { Failure } from '../host/index.ts';
 import { type Descriptor, type ImageSource, parseDocument, readLayer } from '../oci/index.ts';
+import { dockerArchive, ociArchive } from './archives.ts';
 import { applyLayers } from './base.ts';
 import { type Contents, createContents } from './contents.ts';
 import { filesOf } from './copy.ts';
 import { diskPath } from './disk.ts';
-import { dockerArchive } from './engine.ts';
 import { takeLayer } from './layer.ts';
 import { layerIndex } from './layer-index.ts';
 import { type Directory, fileSystem, type Node, walk } from './tree.ts';
@@ -117,8 +117,18 @@ export async function exportDocker(
   await writeFileFrom(file, dockerArchive(source, manifest, tags));
 }
 
+/** The image as an OCI image layout in one archive (`type=oci,dest=FILE` of buildx), with nothing else in it. */
+export async function exportOci(
+  source: ImageSource,
+  root: Descriptor,
+  tags: readonly string[],
+  file: string,
+): Promise<void> {
+  await writeFileFrom(file, ociArchive(source, root, tags));
+}
+
 /** Writes a file in place of what was there, and removes it when its content breaks off. */
-export async function writeFileFrom(file: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+async function writeFileFrom(file: string, content: AsyncIterable<Uint8Array>): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   try {
     await pipeline(Readable.from(content), createWriteStream(file));

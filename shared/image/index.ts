@@ -7,9 +7,8 @@ export { type BuilderSecret, type BuilderSettings, noSettings } from './builder.
 export type { Delivery } from './deliver.ts';
 export { describePlan } from './describe.ts';
 export { loadIntoEngine } from './engine.ts';
-export { exportDocker, exportFolder, exportTar } from './export.ts';
+export { exportDocker, exportFolder, exportOci, exportTar } from './export.ts';
 export { keepBlobs } from './kept-blobs.ts';
-export { exportOci } from './layout-archive.ts';
 export { buildImage } from './make.ts';
 export { buildxMetadata, imageId } from './metadata.ts';
 export { type ImagePlan, planImage, readDockerfile, readIgnore } from './plan.ts';

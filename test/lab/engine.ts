@@ -25,11 +25,16 @@ export const engineBin = join(labRoot, 'engine', 'bin');
 /** Images of Docker Hub are looked for in the lab's registry first, so `FROM golang:1.26` works without a way out. */
 export function engine(): Promise<Part<Engine>> {
   return once('engine', async () => {
-    const own = await ownEngine();
+    const own = await ownEngine('graph driver');
     if (own.available) return own;
     const machines = await machineEngine();
     return machines ?? own;
   });
+}
+
+/** An engine with the containerd image store, the default of new installations. Its containers have no network. */
+export function containerdEngine(): Promise<Part<Engine>> {
+  return once('engine-containerd', () => ownEngine('containerd'));
 }
 
 /** Runs `docker` against an engine. */
@@ -47,7 +52,10 @@ export function docker(
   });
 }
 
-async function ownEngine(): Promise<Part<Engine>> {
+/** Where an engine keeps its images. */
+type Store = 'graph driver' | 'containerd';
+
+async function ownEngine(store: Store): Promise<Part<Engine>> {
   const dockerd = find('dockerd', engineBin);
   const client = find('docker', engineBin);
   if (dockerd === undefined || client === undefined)
@@ -56,10 +64,10 @@ async function ownEngine(): Promise<Part<Engine>> {
   const mirror = await registry();
   const sockets = await socketFolder();
   const socket = join(sockets, 'docker.sock');
-  const directory = join(sessionDirectory(), 'engine');
+  const directory = join(sessionDirectory(), store === 'containerd' ? 'engine-containerd' : 'engine');
   await mkdir(directory);
   const configuration = join(directory, 'daemon.json');
-  await writeFile(configuration, JSON.stringify(configure(mirror)));
+  await writeFile(configuration, JSON.stringify(configure(mirror, store)));
   const env = { DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: await clientFolder(directory) };
   const version = { program: client, args: ['version', '--format', '{{.Server.Version}}'] };
   const answer = () => run({ ...version, env: { ...process.env, ...env }, timeout: 5_000 });
@@ -74,7 +82,7 @@ async function ownEngine(): Promise<Part<Engine>> {
         '--exec-root', join(sockets, 'x'),
         '--pidfile', join(sockets, 'pid'),
         '--host', env.DOCKER_HOST,
-        '--bridge', await openBridge(sessionDirectory()),
+        '--bridge', store === 'containerd' ? 'none' : await openBridge(sessionDirectory()),
         '--iptables=false', '--ip6tables=false',
       ],
       env: { PATH: `${engineBin}:/usr/sbin:/sbin:${process.env.PATH}` },
@@ -88,9 +96,9 @@ async function ownEngine(): Promise<Part<Engine>> {
 }
 
 /** The overlay2 graph driver is what GitHub's hosted runners have. */
-function configure(mirror: Part<Registry>): object {
+function configure(mirror: Part<Registry>, store: Store): object {
   return {
-    features: { 'containerd-snapshotter': false },
+    features: { 'containerd-snapshotter': store === 'containerd' },
     ...(mirror.available && { 'registry-mirrors': [`http://${mirror.host}`] }),
   };
 }

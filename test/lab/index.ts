@@ -5,7 +5,7 @@ export { type BaseImages, baseImages } from './base-images.ts';
 export { type BuildKit, buildkit } from './buildkit.ts';
 export { type Checkout, freshClone, freshHome } from './checkout.ts';
 export { type Container, startContainer } from './container.ts';
-export { docker, type Engine, engine } from './engine.ts';
+export { containerdEngine, docker, type Engine, engine } from './engine.ts';
 export { describeWith, type Missing, type Part } from './part.ts';
 export { account, freshRegistry, type Registry, registry } from './registry.ts';
 export { openSession } from './session.ts';

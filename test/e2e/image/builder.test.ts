@@ -7,14 +7,24 @@ import { main } from '../../../actions/docker-multistage/run.ts';
 import { run } from '../../../shared/exec/index.ts';
 import { Failure, readInputs } from '../../../shared/host/index.ts';
 import { makeContext } from '../../conformance/image/context.ts';
-import { baseImages, buildkit, crane, describeWith, docker, engine, registry } from '../../lab/index.ts';
+import {
+  baseImages,
+  buildkit,
+  containerdEngine,
+  crane,
+  describeWith,
+  docker,
+  engine,
+  registry,
+} from '../../lab/index.ts';
 import { memoryHost, runAction } from '../../unit/image/host.ts';
 
-const [bases, craneTool, lab, dockerEngine, kit] = await Promise.all([
+const [bases, craneTool, lab, dockerEngine, containerd, kit] = await Promise.all([
   baseImages(),
   crane(),
   registry(),
   engine(),
+  containerdEngine(),
   buildkit(),
 ]);
 const root = mkdtempSync(join(tmpdir(), 'slipway-builder-e2e-'));
@@ -201,6 +211,55 @@ describeWith(
     });
   },
 );
+
+describeWith('an engine with the containerd image store', { engine: containerd }, (have) => {
+  const before = { ...process.env };
+  beforeAll(() =>
+    Object.assign(process.env, have.engine.env, {
+      PATH: `${join(have.engine.docker, '..')}:${before.PATH}`,
+    }),
+  );
+  afterAll(() => {
+    for (const name of ['PATH', ...Object.keys(have.engine.env)]) process.env[name] = before[name] ?? '';
+  });
+  const inspect = async (tag: string) =>
+    JSON.parse((await docker(have.engine, ['image', 'inspect', tag])).stdout.toString())[0];
+
+  it('knows an image by the digest of its manifest, and takes it once', async () => {
+    const folder = project('load', 'FROM scratch\nCOPY conf/a /a\nCMD ["/a"]\n');
+    const inputs = { load: 'true', layout: 'out', annotations: 'a=b' };
+    const first = await runAction(folder, { ...inputs, tags: 'slipway-e2e-store:1' });
+    expect(first.lines).not.toContain('there already');
+    expect(await inspect('slipway-e2e-store:1')).toMatchObject({
+      Id: first.outputs.digest,
+      RepoTags: ['slipway-e2e-store:1'],
+      Config: { Cmd: ['/a'] },
+    });
+    const again = await runAction(folder, {
+      ...inputs,
+      tags: 'slipway-e2e-store:1\nexample.com:5000/other/name',
+    });
+    expect(again.lines).toContain('there already');
+    expect((await inspect('example.com:5000/other/name:latest')).Id).toBe(first.outputs.digest);
+    const listed = await docker(have.engine, [
+      'image',
+      'ls',
+      '--quiet',
+      '--no-trunc',
+      '--filter',
+      'dangling=true',
+    ]);
+    expect(listed.stdout.toString()).toBe('');
+    await docker(have.engine, ['create', '--name', 'slipway-e2e-store', 'slipway-e2e-store:1']);
+  });
+
+  it('exports attestations, which it has a place for', async () => {
+    const folder = project('attested', 'FROM scratch\nCOPY conf/a /a\n');
+    const done = await runAction(folder, { layout: 'out', provenance: 'mode=max' });
+    const index = join(folder, 'out/blobs', done.outputs.digest!.replace(':', '/'));
+    expect(JSON.parse(readFileSync(index, 'utf8')).manifests).toHaveLength(2);
+  });
+});
 
 describeWith(
   'a builder of its own',
