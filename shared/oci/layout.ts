@@ -75,6 +75,9 @@ class DirectoryLayout implements Layout {
       if (found === undefined) await this.#replace(marker, Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
       else checkVersion(found, this.name);
     });
+    // A layout without an index is none (image-layout.md), and whoever opened it may fail before there is anything to name.
+    if ((await stat(this.#index).catch(() => undefined)) === undefined)
+      await this.#editIndex((entries) => entries);
   }
 
   async tags(): Promise<readonly TaggedDescriptor[]> {

@@ -69,6 +69,14 @@ describe('a layout', () => {
     expect(await layout.tags()).toEqual([]);
   });
 
+  it('is whole from the start, though empty, and opening it again changes nothing', async () => {
+    expect(await index()).toEqual({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] });
+    const before = await stat(join(directory, 'index.json'));
+    await openLayout(directory);
+    expect((await stat(join(directory, 'index.json'))).ino).toBe(before.ino);
+    expect((await readdir(directory)).sort()).toEqual(['blobs', 'index.json', 'oci-layout']);
+  });
+
   it('keeps an image under its tags, with annotations of its entry', async () => {
     const stored = await image(layout, 'one', ['v1', 'latest'], { 'dev.slipway.key': 'sha256:k' });
     const tags = await layout.tags();
