@@ -1,246 +1,147 @@
-import { digestOf } from '../content/index.ts';
-import {
-  type CopyStep,
-  createMatcher,
-  type Ignore,
-  type Source,
-  type Step,
-  type WorkdirStep,
-} from '../dockerfile/index.ts';
-import { Failure } from '../host/index.ts';
-import { type CopyOptions, copyPath, expandSource, type ParentsSource, splitParents } from './copy.ts';
-import { type LayerMember, overlay, takeLayer } from './layer.ts';
-import type { LayerIndex } from './layer-index.ts';
-import { type Chmod, parseChmod } from './mode.ts';
-import { type Owner, type ReadContent, resolveOwner } from './owner.ts';
-import {
-  type Archive,
-  baseOf,
-  clean,
-  type Directory,
-  emptyDirectory,
-  type FileSystem,
-  fileSystem,
-  follow,
-  join,
-  lookup,
-  makeDirectories,
-  parentOf,
-  type RegularFile,
-} from './tree.ts';
-import { Unmodelled } from './unmodelled.ts';
-import { unpackInto } from './unpack.ts';
+import { join } from 'node:path';
+import { type Digest, Key } from '../content/index.ts';
+import { formatBytes, type Task } from '../host/index.ts';
+import { type ImageSource, type ImageTarget, openLayout, writeLayer } from '../oci/index.ts';
+import { type Delivery, deliver } from './deliver.ts';
+import type { Directory } from './files/tree.ts';
+import { instructionOf } from './names.ts';
+import { imageParts, type PartLayer, type PlatformParts, platformParts } from './parts.ts';
+import type { ImagePlan, PlatformPlan } from './plan.ts';
+import type { ImageResult } from './result.ts';
+import { layerKeyPart } from './reuse/key.ts';
+import type { KeyTags } from './reuse/key-tag.ts';
+import { type LayerMemory, openLayerMemory } from './reuse/layer-memory.ts';
+import type { StepLayer } from './steps.ts';
+import type { AssembledStage } from './workbench.ts';
 
-/** What steps reach for beyond the tree that they work on. */
-export interface Surroundings {
-  /** The tree that a COPY takes from. */
-  readonly source: (source: Source) => Promise<Directory>;
-  readonly read: ReadContent;
-  /** What the archive in a file holds, or undefined when it is none. */
-  readonly archive: (
-    file: RegularFile,
-  ) => Promise<{ readonly index: LayerIndex; readonly archive: Archive } | undefined>;
-  readonly warn: (message: string, step: Step) => void;
-  /** Seconds since 1970 that all members of new layers carry. */
-  readonly mtime: number;
+/** What assembling an image needs beside its plan. */
+export interface BuildOptions {
+  /** Folder for this run's files. */
+  readonly temporary: string;
+  readonly signal: AbortSignal | undefined;
+  /** Whether layers that were made before will do. */
+  readonly reuse: boolean;
+  readonly keyTags: KeyTags;
+  /** Makes the files of stages that a builder has to run, by number of their stage. */
+  readonly buildStages: (platform: PlatformPlan, task: Task) => Promise<ReadonlyMap<number, Directory>>;
 }
 
-/** A layer that a step makes. */
-export interface StepLayer {
-  readonly step: Step;
-  readonly members: readonly LayerMember[];
+/** Makes a planned image in this process and brings it to its targets: blobs first, then manifests, tags last of all. */
+export async function assembleImage(
+  plan: ImagePlan,
+  deliveries: readonly Delivery[],
+  options: BuildOptions,
+  task: Task,
+): Promise<ImageResult> {
+  const workshop = await openWorkshop(plan, deliveries, options);
+  const finals = await Promise.all(
+    plan.platforms.map(async (platform) => [platform, await finished(platform, options, task)] as const),
+  );
+  const made = await Promise.all(
+    finals.map(([platform, stage]) => makePlatform(workshop, platform, stage, task)),
+  );
+  workshop.memory.save();
+  const parts = imageParts(plan.request, made);
+  const delivered = await deliver(parts, workshop.store, deliveries, plan.key?.digest, options.signal, task);
+  await options.keyTags.write(parts.top.bytes, parts.root, deliveries);
+  return {
+    descriptor: parts.root,
+    platforms: made.map(({ result }) => result),
+    reused: false,
+    deliveries: delivered,
+  };
 }
 
-/** Carries out the steps of a stage on a tree, and gives the layers that they make: one for each step that works on files. */
-export async function applySteps(
-  fs: FileSystem,
-  steps: readonly Step[],
-  around: Surroundings,
-): Promise<StepLayer[]> {
-  const layers: StepLayer[] = [];
-  for (const step of steps) {
-    const members = await located(step, () => applyStep(fs, step, around));
-    if (members !== undefined) layers.push({ step, members });
-  }
-  return layers;
+/** Where layers are written first, and what is known of layers written before. */
+interface Workshop {
+  readonly plan: ImagePlan;
+  readonly store: ImageTarget & Partial<ImageSource>;
+  readonly memory: LayerMemory;
+  readonly running: Map<Digest, Promise<PartLayer>>;
+  readonly signal: AbortSignal | undefined;
 }
 
-async function located<T>(step: Step, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Unmodelled && error.lines === undefined)
-      throw new Unmodelled(error.reason, step.lines);
-    if (error instanceof Failure && error.location === undefined) throw new StepFailure(error, step);
-    throw error;
-  }
+/** Layers go to a layout when there is one, straight to a registry when that is all there is, and else to a folder of this run. */
+async function openWorkshop(
+  plan: ImagePlan,
+  deliveries: readonly Delivery[],
+  options: BuildOptions,
+): Promise<Workshop> {
+  const layout = deliveries.find((delivery) => delivery.kind === 'layout');
+  const store =
+    layout?.target ??
+    (deliveries.length === 1 ? deliveries[0]!.target : await openLayout(join(options.temporary, 'layout')));
+  const { state } = plan.request;
+  const memory = openLayerMemory(
+    state === undefined || !options.reuse ? undefined : join(state, 'image-layers.json'),
+  );
+  return { plan, store, memory, running: new Map(), signal: options.signal };
 }
 
-/** A Failure at a step, which the plan places in its Dockerfile. */
-export class StepFailure extends Error {
-  override readonly name = 'StepFailure';
-  readonly failure: Failure;
-  readonly step: Step;
-
-  constructor(failure: Failure, step: Step) {
-    super(failure.message, { cause: failure });
-    this.failure = failure;
-    this.step = step;
-  }
+async function finished(platform: PlatformPlan, options: BuildOptions, task: Task): Promise<AssembledStage> {
+  if (platform.final !== undefined) return platform.final;
+  return await platform.assemble(await options.buildStages(platform, task));
 }
 
-async function applyStep(
-  fs: FileSystem,
-  step: Step,
-  around: Surroundings,
-): Promise<LayerMember[] | undefined> {
-  switch (step.kind) {
-    case 'config':
-      return undefined;
-    case 'run':
-      throw new Unmodelled('RUN needs a container', step.lines);
-    case 'workdir':
-      return step.path === '/' ? undefined : workdir(fs, step, around);
-    case 'copy':
-    case 'add':
-      return copy(fs, step, around);
-  }
+async function makePlatform(
+  workshop: Workshop,
+  platform: PlatformPlan,
+  stage: AssembledStage,
+  task: Task,
+): Promise<PlatformParts> {
+  await platform.bench.contents.prepare(
+    stage.layers.flatMap(({ members }) => members.flatMap(({ file }) => file ?? [])),
+  );
+  const own = await Promise.all(stage.layers.map((layer) => makeLayer(workshop, platform, layer, task)));
+  return platformParts(workshop.plan.request, platform, stage, own);
 }
 
-async function workdir(fs: FileSystem, step: WorkdirStep, around: Surroundings): Promise<LayerMember[]> {
-  const owner = await ownerOf(step.user, fs, step, around);
-  makeDirectories(fs, follow(fs.root, step.path), {
-    mode: 0o755,
-    uid: owner?.uid ?? 0,
-    gid: owner?.gid ?? 0,
+/** Makes a layer once, however many platforms have it, and not at all when the store has it from an earlier run. */
+async function makeLayer(
+  workshop: Workshop,
+  platform: PlatformPlan,
+  layer: StepLayer,
+  task: Task,
+): Promise<PartLayer> {
+  const { request, digests } = workshop.plan;
+  const key = Key.of({
+    members: await layerKeyPart(layer.members, digests),
+    epoch: request.epoch,
+    compression: request.compression,
+    level: request.level ?? null,
+    mediaTypes: request.mediaTypes,
+  }).digest;
+  const createdBy = instructionOf(layer.step);
+  const running = workshop.running.get(key);
+  if (running !== undefined) return { ...(await running), createdBy };
+  const work = (async (): Promise<PartLayer> => {
+    const known = workshop.memory.get(key);
+    if (known !== undefined && (await workshop.store.has(known.descriptor)))
+      return { ...known, origin: 'reused', createdBy, source: undefined };
+    const written = await task.task(createdBy, (child) => writeMembers(workshop, platform, layer, child));
+    workshop.memory.set(key, written);
+    return { ...written, origin: 'made', createdBy, source: undefined };
+  })();
+  workshop.running.set(key, work);
+  return await work;
+}
+
+async function writeMembers(workshop: Workshop, platform: PlatformPlan, layer: StepLayer, task: Task) {
+  const { request, digests } = workshop.plan;
+  const members = await Promise.all(
+    layer.members.map(async ({ entry, file }) => {
+      if (file === undefined) return { entry };
+      const digest = await digests.of(file);
+      return { entry, content: () => platform.bench.contents.open(file, digest) };
+    }),
+  );
+  const { descriptor: of, diffId } = await writeLayer(members, {
+    compression: request.compression,
+    docker: request.mediaTypes === 'docker',
+    target: workshop.store,
+    ...(request.level !== undefined && { level: request.level }),
+    ...(workshop.signal !== undefined && { signal: workshop.signal }),
   });
-  fs.pristine = false;
-  return takeLayer(fs, around.mtime);
-}
-
-function ownerOf(
-  given: string | undefined,
-  fs: FileSystem,
-  step: Step,
-  around: Surroundings,
-): Promise<Owner | undefined> {
-  if (given === undefined || given === '') return Promise.resolve(undefined);
-  return resolveOwner(given, fs, around.read, (message) => around.warn(message, step));
-}
-
-async function copy(fs: FileSystem, step: CopyStep, around: Surroundings): Promise<LayerMember[]> {
-  // BuildKit gives --link up when --chmod is there, and so do we.
-  if (!step.link || step.chmod !== undefined) {
-    await copySources(fs, step, around);
-    fs.pristine = false;
-    return takeLayer(fs, around.mtime);
-  }
-  const own = fileSystem();
-  await copySources(own, step, around);
-  overlay(fs, own.root);
-  fs.touched.clear();
-  fs.covered.clear();
-  fs.pristine = false;
-  return takeLayer(own, around.mtime);
-}
-
-async function copySources(fs: FileSystem, step: CopyStep, around: Surroundings): Promise<void> {
-  const chmod = step.chmod === undefined ? undefined : parseChmod(step.chmod);
-  const exclude = step.exclude.length === 0 ? undefined : createMatcher(step.exclude);
-  for (const source of step.sources) {
-    if (isRemote(source)) throw new Unmodelled(`ADD fetches ${source}`, step.lines);
-    const owner = await ownerOf(step.chown, fs, step, around);
-    await copySource(
-      fs,
-      source,
-      step,
-      { destination: step.destination, owner, chmod, exclude, include: undefined },
-      around,
-    );
-  }
-  for (const file of step.inline) {
-    const owner = await ownerOf(step.chown, fs, step, around);
-    copyInline(fs, file, step.destination, owner, chmod);
-  }
-}
-
-/** A URL, or one of the ways to name a git repository; what looks like a path is one. */
-export function isRemote(source: string): boolean {
-  return /^(https?|git|ssh):\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
-}
-
-async function copySource(
-  fs: FileSystem,
-  source: string,
-  step: CopyStep,
-  options: CopyOptions,
-  around: Surroundings,
-): Promise<void> {
-  const tree = await around.source(step.from);
-  const parents = step.parents ? splitParents(source) : undefined;
-  // BuildKit looks for the path "/" then, which it does not find.
-  if (parents?.pattern === '') throw new Unmodelled('COPY --parents takes everything', step.lines);
-  const include: Ignore | undefined = parents === undefined ? undefined : createMatcher([parents.pattern]);
-  if (parents?.required) requirePath(tree, parents, options.exclude);
-  const paths = expandSource(tree, parents?.root ?? source);
-  if (paths.length === 0 && isLocal(step.from) && source.includes('/'))
-    throw new Unmodelled(
-      `${source} matches nothing, which BuildKit refuses or not by what else is copied`,
-      step.lines,
-    );
-  for (const path of paths) {
-    if (step.kind === 'add' && step.unpack !== false && (await unpack(fs, tree, path, options, around)))
-      continue;
-    copyPath(fs, tree, path, { ...options, include });
-  }
-}
-
-/** Of a folder of this machine BuildKit gets only what patterns match: without a match not even the folder that they look in. */
-function isLocal(source: Source): boolean {
-  return source.kind === 'context' || source.kind === 'directory';
-}
-
-/** The last part may be a link that leads nowhere: --parents copies links as they are. */
-function requirePath(tree: Directory, { root, pattern }: ParentsSource, exclude: Ignore | undefined): void {
-  const wanted = clean(`${root}/${pattern}`);
-  const found = lookup(tree, join(follow(tree, parentOf(wanted)), baseOf(wanted)));
-  if (found === undefined) throw new Failure(`/${wanted} is not there.`);
-  if (exclude?.ignores(pattern, found.type === 'directory'))
-    throw new Failure(`/${wanted} is asked for by name and left out by --exclude.`);
-}
-
-async function unpack(
-  fs: FileSystem,
-  tree: Directory,
-  path: string,
-  options: CopyOptions,
-  around: Surroundings,
-): Promise<boolean> {
-  const node = lookup(tree, follow(tree, path));
-  if (node?.type !== 'file') return false;
-  const archive = await around.archive(node);
-  if (archive === undefined) return false;
-  unpackInto(fs, archive.index, archive.archive, options.destination, options.owner);
-  return true;
-}
-
-function copyInline(
-  fs: FileSystem,
-  file: { readonly name: string; readonly content: string },
-  destination: string,
-  owner: Owner | undefined,
-  chmod: Chmod | undefined,
-): void {
-  const bytes = Buffer.from(file.content, 'utf8');
-  const name = clean(file.name);
-  const tree = emptyDirectory();
-  tree.children.set(name, {
-    type: 'file',
-    mode: 0o644,
-    uid: 0,
-    gid: 0,
-    size: bytes.length,
-    content: { kind: 'bytes', bytes, digest: digestOf(bytes) },
-  });
-  copyPath(fs, tree, name, { destination, owner, chmod, exclude: undefined, include: undefined });
+  task.note(formatBytes(of.size));
+  return { descriptor: of, diffId };
 }

@@ -1,147 +1,64 @@
-import { join } from 'node:path';
-import { type Digest, Key } from '../content/index.ts';
-import { formatBytes, type Task } from '../host/index.ts';
-import { type ImageSource, type ImageTarget, openLayout, writeLayer } from '../oci/index.ts';
-import type { StepLayer } from './assemble.ts';
-import { type Delivery, deliver } from './deliver.ts';
-import { layerKeyPart } from './key.ts';
-import type { KeyTags } from './key-tag.ts';
-import { type LayerMemory, openLayerMemory } from './layer-memory.ts';
-import { instructionOf } from './names.ts';
-import { imageParts, type PartLayer, type PlatformParts, platformParts } from './parts.ts';
+import { Failure, type Task } from '../host/index.ts';
+import { assembleImage } from './assemble.ts';
+import { type BuilderSettings, noSettings } from './builder/arguments.ts';
+import { buildWithBuilder } from './builder/image.ts';
+import { buildStages } from './builder/stages.ts';
+import type { Delivery } from './deliver.ts';
 import type { ImagePlan, PlatformPlan } from './plan.ts';
 import type { ImageResult } from './result.ts';
-import type { Directory } from './tree.ts';
-import type { AssembledStage } from './workbench.ts';
+import { rememberKey } from './reuse/explain.ts';
+import { type KeyTagUse, openKeyTags } from './reuse/key-tag.ts';
+import { deliverReused, findReusable } from './reuse/reuse.ts';
 
-/** What assembling an image needs beside its plan. */
-export interface BuildOptions {
-  /** Folder for this run's files. */
+/** What carrying a plan out needs beside it. */
+export interface MakeOptions {
+  /** Folder for this run's files; it may be gone afterwards. */
   readonly temporary: string;
-  readonly signal: AbortSignal | undefined;
-  /** Whether layers that were made before will do. */
-  readonly reuse: boolean;
-  readonly keyTags: KeyTags;
-  /** Makes the files of stages that a builder has to run, by number of their stage. */
-  readonly buildStages: (platform: PlatformPlan, task: Task) => Promise<ReadonlyMap<number, Directory>>;
+  readonly signal?: AbortSignal | undefined;
+  /** How a builder is asked where one is needed; default: the current one, with nothing special. */
+  readonly builder?: BuilderSettings | undefined;
+  /** Whether an image that is there already will do; default: true. */
+  readonly reuse?: boolean | undefined;
+  /** Whether registries are asked for the image by the tag of its key, and get that tag; default: neither. */
+  readonly keyTags?: KeyTagUse | undefined;
 }
 
-/** Makes a planned image in this process and brings it to its targets: blobs first, then manifests, tags last of all. */
-export async function assembleImage(
+/**
+ * Carries a plan out. An image that is there already under the same key only gets its names; otherwise it is assembled in this
+ * process, with the stages that need a container run by a builder, or made by a builder as a whole. Tags are written last: whatever
+ * goes wrong or is cancelled before leaves none.
+ */
+export async function buildImage(
   plan: ImagePlan,
   deliveries: readonly Delivery[],
-  options: BuildOptions,
+  options: MakeOptions,
   task: Task,
 ): Promise<ImageResult> {
-  const workshop = await openWorkshop(plan, deliveries, options);
-  const finals = await Promise.all(
-    plan.platforms.map(async (platform) => [platform, await finished(platform, options, task)] as const),
-  );
-  const made = await Promise.all(
-    finals.map(([platform, stage]) => makePlatform(workshop, platform, stage, task)),
-  );
-  workshop.memory.save();
-  const parts = imageParts(plan.request, made);
-  const delivered = await deliver(parts, workshop.store, deliveries, plan.key?.digest, options.signal, task);
-  await options.keyTags.write(parts.top.bytes, parts.root, deliveries);
-  return {
-    descriptor: parts.root,
-    platforms: made.map(({ result }) => result),
-    reused: false,
-    deliveries: delivered,
-  };
-}
+  const { temporary, signal, reuse = true } = options;
+  const builder = { settings: options.builder ?? noSettings, temporary, signal };
+  const { read, write } = options.keyTags ?? { read: false, write: false };
+  const keyTags = openKeyTags(plan.key?.digest, { read: read && reuse, write }, signal, task);
+  const result = (reuse ? await reuseImage() : undefined) ?? (await make());
+  if (plan.key !== undefined) rememberKey(plan.request, plan.key);
+  return result;
 
-/** Where layers are written first, and what is known of layers written before. */
-interface Workshop {
-  readonly plan: ImagePlan;
-  readonly store: ImageTarget & Partial<ImageSource>;
-  readonly memory: LayerMemory;
-  readonly running: Map<Digest, Promise<PartLayer>>;
-  readonly signal: AbortSignal | undefined;
-}
+  async function reuseImage(): Promise<ImageResult | undefined> {
+    const there = await findReusable(plan, deliveries, keyTags, task);
+    if (there === undefined) return undefined;
+    try {
+      return await deliverReused(there, plan.key!.digest, deliveries, keyTags, task);
+    } catch (error) {
+      // A registry may have lost a part of it since, which only shows when it is named: then it is made.
+      if (!(error instanceof Failure) || there.holder.kind === 'layout' || signal?.aborted) throw error;
+      task.log(`${error.message} The image is made again.`);
+      return undefined;
+    }
+  }
 
-/** Layers go to a layout when there is one, straight to a registry when that is all there is, and else to a folder of this run. */
-async function openWorkshop(
-  plan: ImagePlan,
-  deliveries: readonly Delivery[],
-  options: BuildOptions,
-): Promise<Workshop> {
-  const layout = deliveries.find((delivery) => delivery.kind === 'layout');
-  const store =
-    layout?.target ??
-    (deliveries.length === 1 ? deliveries[0]!.target : await openLayout(join(options.temporary, 'layout')));
-  const { state } = plan.request;
-  const memory = openLayerMemory(
-    state === undefined || !options.reuse ? undefined : join(state, 'image-layers.json'),
-  );
-  return { plan, store, memory, running: new Map(), signal: options.signal };
-}
-
-async function finished(platform: PlatformPlan, options: BuildOptions, task: Task): Promise<AssembledStage> {
-  if (platform.final !== undefined) return platform.final;
-  return await platform.assemble(await options.buildStages(platform, task));
-}
-
-async function makePlatform(
-  workshop: Workshop,
-  platform: PlatformPlan,
-  stage: AssembledStage,
-  task: Task,
-): Promise<PlatformParts> {
-  await platform.bench.contents.prepare(
-    stage.layers.flatMap(({ members }) => members.flatMap(({ file }) => file ?? [])),
-  );
-  const own = await Promise.all(stage.layers.map((layer) => makeLayer(workshop, platform, layer, task)));
-  return platformParts(workshop.plan.request, platform, stage, own);
-}
-
-/** Makes a layer once, however many platforms have it, and not at all when the store has it from an earlier run. */
-async function makeLayer(
-  workshop: Workshop,
-  platform: PlatformPlan,
-  layer: StepLayer,
-  task: Task,
-): Promise<PartLayer> {
-  const { request, digests } = workshop.plan;
-  const key = Key.of({
-    members: await layerKeyPart(layer.members, digests),
-    epoch: request.epoch,
-    compression: request.compression,
-    level: request.level ?? null,
-    mediaTypes: request.mediaTypes,
-  }).digest;
-  const createdBy = instructionOf(layer.step);
-  const running = workshop.running.get(key);
-  if (running !== undefined) return { ...(await running), createdBy };
-  const work = (async (): Promise<PartLayer> => {
-    const known = workshop.memory.get(key);
-    if (known !== undefined && (await workshop.store.has(known.descriptor)))
-      return { ...known, origin: 'reused', createdBy, source: undefined };
-    const written = await task.task(createdBy, (child) => writeMembers(workshop, platform, layer, child));
-    workshop.memory.set(key, written);
-    return { ...written, origin: 'made', createdBy, source: undefined };
-  })();
-  workshop.running.set(key, work);
-  return await work;
-}
-
-async function writeMembers(workshop: Workshop, platform: PlatformPlan, layer: StepLayer, task: Task) {
-  const { request, digests } = workshop.plan;
-  const members = await Promise.all(
-    layer.members.map(async ({ entry, file }) => {
-      if (file === undefined) return { entry };
-      const digest = await digests.of(file);
-      return { entry, content: () => platform.bench.contents.open(file, digest) };
-    }),
-  );
-  const { descriptor: of, diffId } = await writeLayer(members, {
-    compression: request.compression,
-    docker: request.mediaTypes === 'docker',
-    target: workshop.store,
-    ...(request.level !== undefined && { level: request.level }),
-    ...(workshop.signal !== undefined && { signal: workshop.signal }),
-  });
-  task.note(formatBytes(of.size));
-  return { descriptor: of, diffId };
+  async function make(): Promise<ImageResult> {
+    if (plan.how === 'builder') return await buildWithBuilder(plan, deliveries, builder, task);
+    const stages = (platform: PlatformPlan, child: Task) => buildStages(plan, platform, builder, child);
+    const how = { temporary, signal, reuse, keyTags, buildStages: stages };
+    return await assembleImage(plan, deliveries, how, task);
+  }
 }

@@ -23,17 +23,17 @@ import {
   type ResolvedImage,
 } from '../oci/index.ts';
 import { checkAnnotations } from './annotations.ts';
-import { StepFailure } from './assemble.ts';
-import { type ContentDigests, openDigests } from './digests.ts';
-import { diskTree } from './disk.ts';
-import { explainKey } from './explain.ts';
-import { imageKey, platformKeyParts } from './key.ts';
+import { type ContentDigests, openDigests } from './files/digests.ts';
+import { diskTree } from './files/disk.ts';
+import type { Directory } from './files/tree.ts';
+import { Unmodelled } from './files/unmodelled.ts';
 import { decideMethods, type Refusals, type StagePlan } from './method.ts';
 import { instructionOf } from './names.ts';
 import { once } from './once.ts';
 import type { ImageRequest, ResolveImage } from './request.ts';
-import type { Directory } from './tree.ts';
-import { Unmodelled } from './unmodelled.ts';
+import { explainKey } from './reuse/explain.ts';
+import { imageKey, platformKeyParts } from './reuse/key.ts';
+import { StepFailure } from './steps.ts';
 import { type AssembledStage, Workbench, type WorkbenchOptions } from './workbench.ts';
 
 /** How the image will be made, decided before anything is made. */

@@ -2,15 +2,15 @@ import { join } from 'node:path';
 import type { Digest } from '../content/index.ts';
 import type { ResolvedStage, Source, Step } from '../dockerfile/index.ts';
 import { type ImageSource, type Platform, type ResolvedImage, readLayer } from '../oci/index.ts';
-import { applySteps, type StepLayer, type Surroundings } from './assemble.ts';
-import { applyLayers, type IndexedLayer } from './base.ts';
-import { type Contents, createContents } from './contents.ts';
-import type { ContentDigests } from './digests.ts';
-import { type LayerIndex, layerIndex } from './layer-index.ts';
+import { applyLayers, type IndexedLayer } from './files/base.ts';
+import { type Contents, createContents } from './files/contents.ts';
+import type { ContentDigests } from './files/digests.ts';
+import { type LayerIndex, layerIndex } from './files/layer-index.ts';
+import { type Archive, type Directory, emptyDirectory, fileSystem, type RegularFile } from './files/tree.ts';
+import { archiveMembers } from './files/unpack.ts';
 import { once } from './once.ts';
 import type { ImageRequest, ResolveImage } from './request.ts';
-import { type Archive, type Directory, emptyDirectory, fileSystem, type RegularFile } from './tree.ts';
-import { archiveMembers } from './unpack.ts';
+import { applySteps, type StepLayer, type Surroundings } from './steps.ts';
 
 /** A stage that was assembled: its files, and the layers that its own steps made. */
 export interface AssembledStage {

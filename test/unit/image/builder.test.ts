@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { BuildProgress } from '../../../shared/image/build-progress.ts';
 import {
   commonArguments,
   contextArguments,
@@ -7,8 +6,9 @@ import {
   noSettings,
   outputAttributes,
   secretEnvironment,
-} from '../../../shared/image/builder.ts';
-import { handoverDockerfile } from '../../../shared/image/builder-stages.ts';
+} from '../../../shared/image/builder/arguments.ts';
+import { BuildProgress } from '../../../shared/image/builder/progress.ts';
+import { handoverDockerfile } from '../../../shared/image/builder/stages.ts';
 import { parseAnnotations } from '../../../shared/image/index.ts';
 import { requestFor } from '../../conformance/image/native.ts';
 

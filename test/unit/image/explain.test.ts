@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Key } from '../../../shared/content/index.ts';
-import { explain } from '../../../shared/image/explain.ts';
+import { explain } from '../../../shared/image/reuse/explain.ts';
 
 const base = 'file 644 0:0 sha256:aa';
 const parts = (files: Record<string, string>, more: object = {}) => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseChmod } from '../../../shared/image/mode.ts';
+import { parseChmod } from '../../../shared/image/files/mode.ts';
 
 // Expected values are those of chmod(1) with umask 0, which BSD's setmode(3) and so BuildKit share.
 const symbolic: readonly (readonly [string, number, boolean, number])[] = [

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TarEntry } from '../../../shared/content/index.ts';
 import { digestOf } from '../../../shared/content/index.ts';
-import { applyLayers, type IndexedLayer } from '../../../shared/image/base.ts';
-import { takeLayer } from '../../../shared/image/layer.ts';
-import { indexMembers, layerIndex } from '../../../shared/image/layer-index.ts';
+import { applyLayers, type IndexedLayer } from '../../../shared/image/files/base.ts';
+import { takeLayer } from '../../../shared/image/files/layer.ts';
+import { indexMembers, layerIndex } from '../../../shared/image/files/layer-index.ts';
 import {
   type Directory,
   fileSystem,
@@ -16,7 +16,7 @@ import {
   put,
   type RegularFile,
   walk,
-} from '../../../shared/image/tree.ts';
+} from '../../../shared/image/files/tree.ts';
 
 const own = { uid: 0, gid: 0, mtime: 0 };
 const file = (name: string, text = name, mode = 0o644): [TarEntry, string] => [

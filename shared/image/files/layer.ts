@@ -1,4 +1,4 @@
-import type { TarEntry } from '../content/index.ts';
+import type { TarEntry } from '../../content/index.ts';
 import {
   baseOf,
   type Directory,

@@ -1,6 +1,6 @@
-import { formatPlatform, type Platform } from '../oci/index.ts';
-import type { ImageAnnotation } from './annotations.ts';
-import type { ImageRequest } from './request.ts';
+import { formatPlatform, type Platform } from '../../oci/index.ts';
+import type { ImageAnnotation } from '../annotations.ts';
+import type { ImageRequest } from '../request.ts';
 
 /** How a builder is asked, in the words of `docker buildx build`. */
 export interface BuilderSettings {

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import type Dockerode from 'dockerode';
-import { Failure, type Task } from '../host/index.ts';
-import { type ImageSource, type Platform, platformMatches } from '../oci/index.ts';
+import { Failure, type Task } from '../../host/index.ts';
+import { type ImageSource, type Platform, platformMatches } from '../../oci/index.ts';
+import type { PlatformResult } from '../result.ts';
 import { dockerArchive, ociArchive } from './archives.ts';
-import type { PlatformResult } from './result.ts';
 
 /** Which engine, and when to stop. */
 export interface LoadOptions {

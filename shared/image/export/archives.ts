@@ -1,5 +1,5 @@
-import { type TarMember, writeTar } from '../content/index.ts';
-import { type Descriptor, type ImageSource, MediaType, parseDocument } from '../oci/index.ts';
+import { type TarMember, writeTar } from '../../content/index.ts';
+import { type Descriptor, type ImageSource, MediaType, parseDocument } from '../../oci/index.ts';
 
 /** An image for one platform, in the form of `docker save` (docker/docker image/spec v1.2): every engine reads it. */
 export async function* dockerArchive(

@@ -1,4 +1,4 @@
-import type { Lines } from '../dockerfile/index.ts';
+import type { Lines } from '../../dockerfile/index.ts';
 
 /**
  * A step that this process does not carry out exactly as BuildKit does. Thrown inside the image room alone; the plan turns it into

@@ -1,4 +1,4 @@
-import type { ImageResult } from './result.ts';
+import type { ImageResult } from '../result.ts';
 
 /** What buildx writes with `--metadata-file`, and what docker/build-push-action gives as `metadata`. */
 export function buildxMetadata(

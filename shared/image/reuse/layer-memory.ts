@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Digest, isDigest } from '../content/index.ts';
-import type { Descriptor } from '../oci/index.ts';
+import { type Digest, isDigest } from '../../content/index.ts';
+import type { Descriptor } from '../../oci/index.ts';
 
 /** What a layer came out as when it was last made. */
 export interface RememberedLayer {

@@ -1,18 +1,18 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readTar } from '../content/index.ts';
-import { type CopyStep, hasWildcards } from '../dockerfile/index.ts';
-import type { Task } from '../host/index.ts';
-import { formatPlatform } from '../oci/index.ts';
-import { treeOfMembers } from './base.ts';
-import { type BuilderSettings, commonArguments, contextArguments } from './builder.ts';
+import { readTar } from '../../content/index.ts';
+import { type CopyStep, hasWildcards } from '../../dockerfile/index.ts';
+import type { Task } from '../../host/index.ts';
+import { formatPlatform } from '../../oci/index.ts';
+import { treeOfMembers } from '../files/base.ts';
+import { spool } from '../files/contents.ts';
+import type { IndexEntry } from '../files/layer-index.ts';
+import { type Content, clean, type Directory, emptyDirectory, lookup } from '../files/tree.ts';
+import { instructionOf, stageName } from '../names.ts';
+import { builderStages, type ImagePlan, type PlatformPlan } from '../plan.ts';
+import { type BuilderSettings, commonArguments, contextArguments } from './arguments.ts';
 import { runBuildx } from './buildx.ts';
-import { spool } from './contents.ts';
-import { writeDockerfile } from './derived.ts';
-import type { IndexEntry } from './layer-index.ts';
-import { instructionOf, stageName } from './names.ts';
-import { builderStages, type ImagePlan, type PlatformPlan } from './plan.ts';
-import { type Content, clean, type Directory, emptyDirectory, lookup } from './tree.ts';
+import { writeDockerfile } from './dockerfile.ts';
 
 const HANDOVER = 'slipway-handover';
 

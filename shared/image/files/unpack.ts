@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
-import { type Digest, readTar, safeRelative } from '../content/index.ts';
-import { Failure } from '../host/index.ts';
+import { type Digest, readTar, safeRelative } from '../../content/index.ts';
+import { Failure } from '../../host/index.ts';
 import type { IndexEntry, LayerIndex, LayerMembers } from './layer-index.ts';
 import type { Owner } from './owner.ts';
 import {

@@ -1,4 +1,4 @@
-import { Failure } from '../host/index.ts';
+import { Failure } from '../../host/index.ts';
 
 /** What `--chmod` asks for: the same bits for everything, or changes relative to what each file has. */
 export type Chmod =

@@ -4,11 +4,11 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Digest, digestOf } from '../content/index.ts';
+import { type Digest, digestOf } from '../../content/index.ts';
+import { once } from '../once.ts';
 import { changed } from './digests.ts';
 import { diskPath } from './disk.ts';
 import type { LayerMembers } from './layer-index.ts';
-import { once } from './once.ts';
 import type { Archive, Content, RegularFile } from './tree.ts';
 
 type Member = Extract<Content, { kind: 'member' }>;

@@ -1,5 +1,5 @@
-import type { Digest } from '../content/index.ts';
-import { Failure, type Task } from '../host/index.ts';
+import type { Digest } from '../../content/index.ts';
+import { Failure, type Task } from '../../host/index.ts';
 import {
   type Descriptor,
   formatPlatform,
@@ -8,13 +8,13 @@ import {
   type Layout,
   parseConfig,
   parseDocument,
-} from '../oci/index.ts';
-import { type Delivered, type Delivery, deliverCopy, KEY_ANNOTATION, nameImage } from './deliver.ts';
+} from '../../oci/index.ts';
+import { type Delivered, type Delivery, deliverCopy, KEY_ANNOTATION, nameImage } from '../deliver.ts';
+import { descriptor } from '../manifest.ts';
+import { instructionOf } from '../names.ts';
+import type { ImagePlan } from '../plan.ts';
+import type { ImageResult, PlatformResult } from '../result.ts';
 import { type KeyTags, type Recognized, type RegistryDelivery, recognize } from './key-tag.ts';
-import { descriptor } from './manifest.ts';
-import { instructionOf } from './names.ts';
-import type { ImagePlan } from './plan.ts';
-import type { ImageResult, PlatformResult } from './result.ts';
 
 /** An image that was made before from the same key, and the delivery that has it. */
 export interface Reusable extends Recognized {

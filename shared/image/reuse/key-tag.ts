@@ -1,13 +1,13 @@
-import type { Digest } from '../content/index.ts';
-import { Failure, type Task } from '../host/index.ts';
-import { type Descriptor, type ImageSource, layerType, parseDocument, resolveFrom } from '../oci/index.ts';
-import type { Delivery } from './deliver.ts';
-import { descriptor } from './manifest.ts';
-import { instructionOf } from './names.ts';
-import { once } from './once.ts';
-import { imageParts, type PartLayer, platformParts } from './parts.ts';
-import type { ImagePlan, PlatformPlan } from './plan.ts';
-import type { PlatformResult } from './result.ts';
+import type { Digest } from '../../content/index.ts';
+import { Failure, type Task } from '../../host/index.ts';
+import { type Descriptor, type ImageSource, layerType, parseDocument, resolveFrom } from '../../oci/index.ts';
+import type { Delivery } from '../deliver.ts';
+import { descriptor } from '../manifest.ts';
+import { instructionOf } from '../names.ts';
+import { once } from '../once.ts';
+import { imageParts, type PartLayer, platformParts } from '../parts.ts';
+import type { ImagePlan, PlatformPlan } from '../plan.ts';
+import type { PlatformResult } from '../result.ts';
 
 /** What is done with the tags by which registries find images by their keys. */
 export interface KeyTagUse {

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
-import type { Digest } from '../content/index.ts';
-import { Failure } from '../host/index.ts';
-import type { Descriptor } from '../oci/index.ts';
+import type { Digest } from '../../content/index.ts';
+import { Failure } from '../../host/index.ts';
+import type { Descriptor } from '../../oci/index.ts';
 import { Unmodelled } from './unmodelled.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Key, type KeyDifference, type KeyPart } from '../content/index.ts';
-import type { ImageRequest } from './request.ts';
+import { Key, type KeyDifference, type KeyPart } from '../../content/index.ts';
+import type { ImageRequest } from '../request.ts';
 
 /** Parts of keys by what they are keys of; larger ones are not worth the time of writing them. */
 const LARGEST = 8 * 2 ** 20;

@@ -1,5 +1,5 @@
-import type { Digest } from '../content/index.ts';
-import type { Descriptor } from '../oci/index.ts';
+import type { Digest } from '../../content/index.ts';
+import type { Descriptor } from '../../oci/index.ts';
 import type { IndexEntry, LayerIndex } from './layer-index.ts';
 import {
   baseOf,

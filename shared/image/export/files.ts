@@ -3,17 +3,17 @@ import { chmod, lstat, mkdir, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { writeTar } from '../content/index.ts';
-import { Failure } from '../host/index.ts';
-import { type Descriptor, type ImageSource, parseDocument, readLayer } from '../oci/index.ts';
+import { writeTar } from '../../content/index.ts';
+import { Failure } from '../../host/index.ts';
+import { type Descriptor, type ImageSource, parseDocument, readLayer } from '../../oci/index.ts';
+import { applyLayers } from '../files/base.ts';
+import { type Contents, createContents } from '../files/contents.ts';
+import { filesOf } from '../files/copy.ts';
+import { diskPath } from '../files/disk.ts';
+import { takeLayer } from '../files/layer.ts';
+import { layerIndex } from '../files/layer-index.ts';
+import { type Directory, fileSystem, type Node, walk } from '../files/tree.ts';
 import { dockerArchive, ociArchive } from './archives.ts';
-import { applyLayers } from './base.ts';
-import { type Contents, createContents } from './contents.ts';
-import { filesOf } from './copy.ts';
-import { diskPath } from './disk.ts';
-import { takeLayer } from './layer.ts';
-import { layerIndex } from './layer-index.ts';
-import { type Directory, fileSystem, type Node, walk } from './tree.ts';
 
 /** Folders for what an export needs on the way. */
 export interface ExportFolders {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type Digest, FileDigests } from '../content/index.ts';
-import { Failure } from '../host/index.ts';
+import { type Digest, FileDigests } from '../../content/index.ts';
+import { Failure } from '../../host/index.ts';
+import { once } from '../once.ts';
 import { diskPath } from './disk.ts';
-import { once } from './once.ts';
 import type { RegularFile } from './tree.ts';
 
 /** Digests of the files of trees; those of this machine's files are remembered from run to run. */

@@ -1,10 +1,10 @@
-import { Key, type KeyPart, nameToBytes } from '../content/index.ts';
-import type { ImageConfig } from '../oci/index.ts';
-import type { ContentDigests } from './digests.ts';
-import type { LayerMember } from './layer.ts';
-import { instructionOf } from './names.ts';
-import type { ImageRequest } from './request.ts';
-import type { AssembledStage } from './workbench.ts';
+import { Key, type KeyPart, nameToBytes } from '../../content/index.ts';
+import type { ImageConfig } from '../../oci/index.ts';
+import type { ContentDigests } from '../files/digests.ts';
+import type { LayerMember } from '../files/layer.ts';
+import { instructionOf } from '../names.ts';
+import type { ImageRequest } from '../request.ts';
+import type { AssembledStage } from '../workbench.ts';
 
 /** Raised whenever the same plan would make other bytes than before. */
 const EXECUTOR = 1;

@@ -1,4 +1,4 @@
-import { Failure } from '../host/index.ts';
+import { Failure } from '../../host/index.ts';
 import { type FileSystem, follow, lookup, type RegularFile } from './tree.ts';
 
 export interface Owner {

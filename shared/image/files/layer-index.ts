@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { promisify } from 'node:util';
 import { zstdCompress, zstdDecompress } from 'node:zlib';
-import type { Digest, TarEntry } from '../content/index.ts';
+import type { Digest, TarEntry } from '../../content/index.ts';
 
 /** A member of a layer without its bytes. */
 export interface IndexEntry extends TarEntry {

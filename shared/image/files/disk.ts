@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
-import { nameFromBytes, nameToBytes, OWN_FOLDER } from '../content/index.ts';
-import type { Ignore } from '../dockerfile/index.ts';
-import { Failure } from '../host/index.ts';
+import { nameFromBytes, nameToBytes, OWN_FOLDER } from '../../content/index.ts';
+import type { Ignore } from '../../dockerfile/index.ts';
+import { Failure } from '../../host/index.ts';
 import { type Directory, join, type Node, type RegularFile } from './tree.ts';
 
 /**

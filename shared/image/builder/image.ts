@@ -4,9 +4,9 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { readTar } from '../content/index.ts';
-import { ExecError, run } from '../exec/index.ts';
-import { Failure, type Task } from '../host/index.ts';
+import { readTar } from '../../content/index.ts';
+import { ExecError, run } from '../../exec/index.ts';
+import { Failure, type Task } from '../../host/index.ts';
 import {
   compress,
   type Descriptor,
@@ -17,24 +17,24 @@ import {
   layerType,
   MediaType,
   openLayout,
-} from '../oci/index.ts';
-import { annotationsFor } from './annotations.ts';
+} from '../../oci/index.ts';
+import { annotationsFor } from '../annotations.ts';
+import { type Delivery, deliverCopy } from '../deliver.ts';
+import { descriptor, manifestDocument } from '../manifest.ts';
+import type { ImagePlan } from '../plan.ts';
+import type { ImageRequest } from '../request.ts';
+import type { ImageResult } from '../result.ts';
+import { platformsOf } from '../reuse/reuse.ts';
 import {
   type BuilderSettings,
   commonArguments,
   contextArguments,
   imageArguments,
   outputAttributes,
-} from './builder.ts';
-import type { BuilderRun } from './builder-stages.ts';
+} from './arguments.ts';
 import { runBuildx } from './buildx.ts';
-import { type Delivery, deliverCopy } from './deliver.ts';
-import { writeDockerfile } from './derived.ts';
-import { descriptor, manifestDocument } from './manifest.ts';
-import type { ImagePlan } from './plan.ts';
-import type { ImageRequest } from './request.ts';
-import type { ImageResult } from './result.ts';
-import { platformsOf } from './reuse.ts';
+import { writeDockerfile } from './dockerfile.ts';
+import type { BuilderRun } from './stages.ts';
 
 /** Lets a builder make the whole image, and brings what it made to the targets. */
 export async function buildWithBuilder(

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
-import { ExecError, run } from '../exec/index.ts';
-import { Failure, type Task } from '../host/index.ts';
-import { BuildProgress } from './build-progress.ts';
-import { type BuilderSettings, secretEnvironment } from './builder.ts';
+import { ExecError, run } from '../../exec/index.ts';
+import { Failure, type Task } from '../../host/index.ts';
+import { type BuilderSettings, secretEnvironment } from './arguments.ts';
+import { BuildProgress } from './progress.ts';
 
 export interface BuildxRun {
   readonly settings: BuilderSettings;

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
-import { hasWildcards, type Ignore, matchGlob } from '../dockerfile/index.ts';
-import { Failure } from '../host/index.ts';
+import { hasWildcards, type Ignore, matchGlob } from '../../dockerfile/index.ts';
+import { Failure } from '../../host/index.ts';
 import type { Chmod } from './mode.ts';
 import type { Owner } from './owner.ts';
 import {
