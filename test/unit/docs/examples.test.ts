@@ -63,6 +63,17 @@ it.each(steps)('%s: a step gives inputs that there are, with values that are acc
   }
 });
 
+/** Workflows and lists of steps that publish with the whole pipeline: a reader may copy them as they are. */
+const publishing = pieces.filter(([, text]) => /^ *push: ghcr\.io/m.test(text));
+
+it('some publish', () => expect(publishing.length).toBeGreaterThan(1));
+
+it.each(publishing)('%s: logs in before it publishes', (_, text) => {
+  const login = text.indexOf('docker/login-action@');
+  expect(login).toBeGreaterThan(-1);
+  expect(login).toBeLessThan(text.search(/^ *push: /m));
+});
+
 it.each(configs)('%s: a slipway.yml is accepted', async (_, text) => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-docs-'));
   writeFileSync(join(folder, 'slipway.yml'), text);
