@@ -10,6 +10,7 @@ interface Payload {
   readonly workflow_run?: {
     readonly event?: string;
     readonly actor?: { readonly login?: string } | null;
+    readonly head_branch?: string | null;
     readonly head_repository?: { readonly full_name?: string } | null;
   };
   readonly merge_group?: { readonly base_ref?: string };
@@ -87,14 +88,15 @@ function isTrusted(
   if (people.includes('dependabot[bot]')) return false;
   if (OWN_EVENTS.has(event)) return true;
   if (PULL_REQUEST_EVENTS.has(event)) return isOwn(payload.pull_request?.head?.repo?.full_name, repository);
-  if (event === 'workflow_run') {
-    const cause = payload.workflow_run?.event ?? '';
-    return (
-      (OWN_EVENTS.has(cause) || cause === 'pull_request') &&
-      isOwn(payload.workflow_run?.head_repository?.full_name, repository)
-    );
-  }
-  return false;
+  return event === 'workflow_run' && isOfDefaultBranch(payload, repository);
+}
+
+/** The run after another one has the default branch's name and rights, so that what it builds has to be the default branch's, too. */
+function isOfDefaultBranch(payload: Payload, repository: string | undefined): boolean {
+  const cause = payload.workflow_run;
+  const branch = payload.repository?.default_branch;
+  const own = isOwn(cause?.head_repository?.full_name, repository);
+  return own && OWN_EVENTS.has(cause?.event ?? '') && branch !== undefined && cause?.head_branch === branch;
 }
 
 // GitHub keeps the case of names but does not distinguish by it.

@@ -14,8 +14,9 @@ const pull = (full_name: string | null, login = 'octocat') => ({
   repository: { default_branch: 'main' },
   pull_request: { number: 12, user: { login }, head: { ref: 'feature', repo: full_name && { full_name } } },
 });
-const workflowRun = (event: string, full_name: string, login = 'octocat') => ({
-  workflow_run: { event, actor: { login }, head_repository: { full_name } },
+const workflowRun = (event: string, full_name: string, head_branch = 'main', login = 'octocat') => ({
+  repository: { default_branch: 'main' },
+  workflow_run: { event, actor: { login }, head_branch, head_repository: { full_name } },
 });
 
 describe('trust', () => {
@@ -40,10 +41,12 @@ describe('trust', () => {
     ['issues', {}, false],
     ['discussion_comment', {}, false],
     ['workflow_run', workflowRun('push', 'octo/app'), true],
-    ['workflow_run', workflowRun('pull_request', 'octo/app'), true],
+    ['workflow_run', workflowRun('push', 'octo/app', 'feature'), false],
+    ['workflow_run', workflowRun('pull_request', 'octo/app', 'feature'), false],
+    ['workflow_run', { ...workflowRun('push', 'octo/app'), repository: {} }, false],
     ['workflow_run', workflowRun('pull_request', 'mallory/app'), false],
     ['workflow_run', workflowRun('issue_comment', 'octo/app'), false],
-    ['workflow_run', workflowRun('pull_request', 'octo/app', 'dependabot[bot]'), false],
+    ['workflow_run', workflowRun('push', 'octo/app', 'main', 'dependabot[bot]'), false],
     ['workflow_run', {}, false],
     ['an_event_of_next_year', {}, false],
     ['', {}, false],
@@ -106,7 +109,11 @@ describe('what a run is part of', () => {
     expect(readRunContext({ ...env, GITHUB_EVENT_NAME: 'merge_group' }, event).baseBranch).toBe('main');
   });
 
-  it.each([null, 'text', 7, [], { pull_request: null }])('survives an event of %j', (event) => {
-    expect(readRunContext({ ...env, GITHUB_EVENT_NAME: 'pull_request' }, event).trusted).toBe(false);
-  });
+  it.each([null, 'text', 7, [], { pull_request: null }, { repository: null, workflow_run: null }])(
+    'survives an event of %j',
+    (event) => {
+      for (const name of ['pull_request', 'workflow_run'])
+        expect(readRunContext({ ...env, GITHUB_EVENT_NAME: name }, event).trusted).toBe(false);
+    },
+  );
 });
