@@ -1,7 +1,7 @@
 import { formatPlatform } from '../oci/index.ts';
-import type { StagePlan } from './method.ts';
+import { builderStages, type StagePlan } from './method.ts';
 import { instructionOf, stageName } from './names.ts';
-import { builderStages, type ImagePlan, type PlatformPlan } from './plan.ts';
+import type { ImagePlan, PlatformPlan } from './plan.ts';
 
 /** A plan as people and programs read it. */
 export interface PlanDescription {

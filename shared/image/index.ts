@@ -11,6 +11,7 @@ export { loadIntoEngine } from './export/engine.ts';
 export { exportDocker, exportFolder, exportOci, exportTar } from './export/files.ts';
 export { buildxMetadata, imageId } from './export/metadata.ts';
 export { keepBlobs } from './kept-blobs.ts';
-export { type ImagePlan, planImage, readDockerfile, readIgnore } from './plan.ts';
+export { type ImagePlan, planImage } from './plan.ts';
 export type { ImageRequest, ResolveImage } from './request.ts';
 export type { ImageResult, PlatformResult } from './result.ts';
+export { readDockerfile, readIgnore } from './sources.ts';

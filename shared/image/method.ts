@@ -45,3 +45,23 @@ function decide(
     return builder(`it starts from stage ${base.index}, which is not assembled here`, stage.lines);
   return { kind: 'assembled' };
 }
+
+/** Whether the final stage waits for a builder, as a whole or for files that it copies. */
+export function needsBuilder(graph: StageGraph, stages: readonly StagePlan[]): boolean {
+  return builderStages(graph, stages).length > 0;
+}
+
+/** The stages that a builder has to make: those reached from the target without passing through a builder's stage. */
+export function builderStages(graph: StageGraph, stages: readonly StagePlan[]): StagePlan[] {
+  const seen = new Set<number>();
+  const found: StagePlan[] = [];
+  const visit = (index: number): void => {
+    if (seen.has(index)) return;
+    seen.add(index);
+    const plan = stages.find(({ stage }) => stage.index === index)!;
+    if (plan.method.kind === 'builder') found.push(plan);
+    if (plan.method.kind === 'assembled') plan.stage.needs.forEach(visit);
+  };
+  visit(graph.target);
+  return found;
+}

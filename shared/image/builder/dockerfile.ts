@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { OWN_FOLDER } from '../../content/index.ts';
-import { type ImagePlan, ownPaths } from '../plan.ts';
+import type { ImagePlan } from '../plan.ts';
+import { ownPaths } from '../sources.ts';
 
 /**
  * Writes a Dockerfile for a builder, with the ignore file beside it, where BuildKit looks for one first. What Slipway itself writes

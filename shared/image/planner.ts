@@ -1,0 +1,259 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import {
+  createIgnore,
+  type Dockerfile,
+  type NamedContext,
+  type ResolvedStage,
+  resolveGraph,
+  type StageGraph,
+} from '../dockerfile/index.ts';
+import { didYouMean, Failure } from '../host/index.ts';
+import { formatPlatform, type ImageConfig, type Platform, type ResolvedImage } from '../oci/index.ts';
+import type { ContentDigests } from './files/digests.ts';
+import { diskTree } from './files/disk.ts';
+import type { Directory } from './files/tree.ts';
+import { Unmodelled } from './files/unmodelled.ts';
+import { decideMethods, needsBuilder, type Refusals, type StagePlan } from './method.ts';
+import { instructionOf } from './names.ts';
+import { once } from './once.ts';
+import type { PlanWarning, PlatformPlan } from './plan.ts';
+import type { ImageRequest, ResolveImage } from './request.ts';
+import { ownPaths, type ReadIgnore } from './sources.ts';
+import { StepFailure } from './steps.ts';
+import { type AssembledStage, Workbench, type WorkbenchOptions } from './workbench.ts';
+
+/** A configuration that nothing depends on: that of a base that BuildKit alone will see. */
+function unknownConfig(platform: Platform): ImageConfig {
+  return { ...platform, rootfs: { type: 'layers', diff_ids: [] } };
+}
+
+/** Plans an image for one platform after the other, over one reading of Dockerfile, context and bases. */
+export class Planner {
+  readonly #request: ImageRequest;
+  readonly #dockerfile: Dockerfile;
+  readonly #images: ResolveImage;
+  readonly #warnings: PlanWarning[];
+  readonly #failures = new Map<string, Failure>();
+  readonly #resolved = new Map<string, Promise<ResolvedImage>>();
+  readonly #context: Directory;
+  readonly #directories = new Map<string, Directory>();
+  readonly #builderBases: ReadonlySet<string>;
+  readonly #indexes: WorkbenchOptions['indexes'] = new Map();
+  readonly #digests: ContentDigests;
+  readonly #temporary: string;
+
+  constructor(
+    request: ImageRequest,
+    dockerfile: Dockerfile,
+    ignore: ReadIgnore | undefined,
+    images: ResolveImage,
+    digests: ContentDigests,
+    temporary: string,
+    warnings: PlanWarning[],
+  ) {
+    this.#request = request;
+    this.#dockerfile = dockerfile;
+    this.#images = images;
+    this.#digests = digests;
+    this.#temporary = temporary;
+    this.#warnings = warnings;
+    this.#context = diskTree(request.context, ignore?.ignore, new Set(ownPaths(request)));
+    this.#builderBases = basesOfBuilders(dockerfile);
+  }
+
+  async platform(platform: Platform): Promise<PlatformPlan> {
+    const graph = await this.#graph(platform);
+    const bench = new Workbench({
+      platform,
+      request: this.#request,
+      images: (reference, on) => this.#resolve(reference, on),
+      indexes: this.#indexes,
+      digests: this.#digests,
+      temporary: join(this.#temporary, formatPlatform(platform).replaceAll('/', '-')),
+      context: this.#context,
+      directory: (path) => this.#directory(path),
+      warn: (message, step) => this.#warnings.push({ message, lines: step.lines }),
+    });
+    let refusals: Refusals = new Map();
+    for (;;) {
+      const stages = decideMethods(graph, refusals);
+      const assemble = (built: ReadonlyMap<number, Directory>) => this.#assemble(graph, stages, bench, built);
+      try {
+        const final =
+          graph.unmodelled.length > 0 || needsBuilder(graph, stages) ? undefined : await assemble(new Map());
+        return { platform, graph, stages, final, assemble, bench };
+      } catch (error) {
+        if (!(error instanceof Refused) || graph.unmodelled.length > 0) throw error;
+        refusals = new Map([
+          ...refusals,
+          [error.stage, { reason: error.refusal.reason, lines: error.refusal.lines! }],
+        ]);
+      }
+    }
+  }
+
+  async #graph(platform: Platform): Promise<StageGraph> {
+    const graph = await resolveGraph(this.#dockerfile, {
+      target: this.#request.target,
+      platform,
+      buildPlatform: this.#request.buildPlatform,
+      buildArgs: this.#request.buildArgs,
+      labels: this.#request.labels,
+      contexts: contextsFor(this.#request, this.#dockerfile, platform),
+      configOf: (reference, on) => this.#configOf(reference, on),
+    });
+    for (const message of graph.warnings) this.#warnings.push(message);
+    return graph;
+  }
+
+  async #configOf(reference: string, platform: Platform): Promise<ImageConfig> {
+    if (this.#builderBases.has(reference)) return unknownConfig(platform);
+    try {
+      return (await this.#resolve(reference, platform)).config;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      // It matters only if a stage that is assembled here starts from it; the engine of a builder may know the image.
+      this.#failures.set(`${reference} ${formatPlatform(platform)}`, error);
+      return unknownConfig(platform);
+    }
+  }
+
+  #resolve(reference: string, platform: Platform): Promise<ResolvedImage> {
+    const id = `${reference} ${formatPlatform(platform)}`;
+    return once(this.#resolved, id, () => this.#images(reference, platform));
+  }
+
+  #directory(path: string): Directory {
+    return once(this.#directories, path, () => {
+      const own = join(path, '.dockerignore');
+      return diskTree(path, existsSync(own) ? createIgnore(readFileSync(own, 'utf8')) : undefined);
+    });
+  }
+
+  async #assemble(
+    graph: StageGraph,
+    stages: readonly StagePlan[],
+    bench: Workbench,
+    built: ReadonlyMap<number, Directory>,
+  ): Promise<AssembledStage> {
+    const done = new Map<number, Promise<AssembledStage>>();
+    const copiedFrom = sourcesOfStages(stages);
+    const one = async (index: number): Promise<AssembledStage> => {
+      const { stage } = stages.find((plan) => plan.stage.index === index)!;
+      const base = stage.base.kind === 'stage' ? await stageOf(stage.base.index) : await this.#base(stage);
+      if (base !== undefined && 'children' in base) throw new Error('a stage on a builder’s files');
+      try {
+        return await bench.assemble(stage, stageOf, base, copiedFrom.has(index));
+      } catch (error) {
+        throw this.#explain(error, index);
+      }
+    };
+    const stageOf = (index: number): Promise<AssembledStage | Directory> => {
+      const plan = stages.find((candidate) => candidate.stage.index === index)!;
+      if (plan.method.kind === 'handed-in') return Promise.resolve(this.#directory(plan.method.directory));
+      const files = built.get(index);
+      if (files !== undefined) return Promise.resolve(files);
+      return once(done, index, () => one(index));
+    };
+    return (await stageOf(graph.target)) as AssembledStage;
+  }
+
+  async #base(stage: ResolvedStage): Promise<ResolvedImage | undefined> {
+    const { base, platform } = stage;
+    if (base.kind !== 'image') return undefined;
+    const failure = this.#failures.get(`${base.reference} ${formatPlatform(platform)}`);
+    if (failure !== undefined)
+      throw new Failure(failure.message, {
+        location: { file: this.#dockerfile.path, line: stage.lines.start },
+        cause: failure,
+      });
+    return await this.#resolve(base.reference, platform);
+  }
+
+  #explain(error: unknown, stage: number): unknown {
+    if (error instanceof Unmodelled) return new Refused(stage, error);
+    if (!(error instanceof StepFailure)) return error;
+    const { lines } = error.step;
+    const source = instructionOf(error.step);
+    return new Failure(`${source}: ${error.failure.message}`, {
+      location: { file: this.#dockerfile.path, line: lines.start, endLine: lines.end },
+      cause: error.failure,
+    });
+  }
+}
+
+class Refused extends Error {
+  readonly stage: number;
+  readonly refusal: Unmodelled;
+
+  constructor(stage: number, refusal: Unmodelled) {
+    super(refusal.reason);
+    this.stage = stage;
+    this.refusal = refusal;
+  }
+}
+
+/** References, as written, that only stages with RUN start from: no registry has to be asked about them. */
+function basesOfBuilders(dockerfile: Dockerfile): Set<string> {
+  const runs = (stage: Dockerfile['stages'][number]) =>
+    stage.instructions.some((one) => one.keyword === 'RUN');
+  const others = new Set(dockerfile.stages.filter((stage) => !runs(stage)).map((stage) => stage.from));
+  return new Set(
+    dockerfile.stages
+      .filter(runs)
+      .map((stage) => stage.from)
+      .filter((from) => !others.has(from)),
+  );
+}
+
+/** Stages whose files are taken by others, or that are built upon. */
+function sourcesOfStages(stages: readonly StagePlan[]): Set<number> {
+  return new Set(
+    stages.flatMap(({ stage }) => [
+      ...(stage.base.kind === 'stage' ? [stage.base.index] : []),
+      ...stage.steps.flatMap((step) =>
+        (step.kind === 'copy' || step.kind === 'add') && step.from.kind === 'stage' ? [step.from.index] : [],
+      ),
+    ]),
+  );
+}
+
+function contextsFor(
+  request: ImageRequest,
+  dockerfile: Dockerfile,
+  platform: Platform,
+): Map<string, NamedContext> {
+  const contexts = new Map<string, NamedContext>();
+  for (const [name, value] of Object.entries(request.contexts)) {
+    if (value.startsWith('docker-image://'))
+      contexts.set(name, { kind: 'image', reference: value.slice('docker-image://'.length) });
+    else if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value) && !/^git@/.test(value))
+      contexts.set(name, { kind: 'directory', path: value });
+  }
+  const names = dockerfile.stages.flatMap((stage) => [
+    String(stage.index),
+    ...(stage.name === undefined ? [] : [stage.name]),
+  ]);
+  for (const [given, directory] of Object.entries(request.handedIn)) {
+    const name = given.toLowerCase();
+    if (!names.includes(name))
+      throw new Failure(
+        `The stage "${given}" that is handed in is not in ${dockerfile.path}; its stages are ${names.join(', ')}.${didYouMean(name, names)}`,
+      );
+    contexts.set(name, { kind: 'directory', path: existingDirectory(given, directory(platform), request) });
+  }
+  return contexts;
+}
+
+function existingDirectory(stage: string, path: string, request: ImageRequest): string {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  const shown = relative(request.workspace, path);
+  if (stats === undefined)
+    throw new Failure(`The folder ${shown}, handed in for the stage "${stage}", does not exist.`);
+  if (!stats.isDirectory())
+    throw new Failure(
+      `${shown}, handed in for the stage "${stage}", is a file; accepted is a folder that holds what would lie in the stage, such as ${dirname(shown)}.`,
+    );
+  return path;
+}
