@@ -1,3 +1,4 @@
+/** Content by key, kept between runs: one store interface, the GitHub Actions cache and a folder behind it, and its archive. */
 export { actionsStore } from './actions-store.ts';
 export { ArchiveError, type Member } from './archive.ts';
 export { directoryStore } from './directory-store.ts';

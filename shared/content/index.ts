@@ -1,3 +1,4 @@
+/** Content and its identity: digests, keys that remember their parts, tar archives, files' digests, the state of a git checkout. */
 export { nameFromBytes, nameToBytes } from './bytes.ts';
 export { type Digest, digestOf, digestOfFile, isDigest } from './digest.ts';
 export { FileDigests } from './file-digests.ts';

@@ -1,3 +1,4 @@
+/** Dockerfiles: read, expanded, resolved to a graph of stages, and linted, as BuildKit's frontend does it. */
 export { hasWildcards, matchGlob } from './glob.ts';
 export { createIgnore, createMatcher, type Ignore, ignoreFileNames } from './ignore.ts';
 export {

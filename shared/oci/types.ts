@@ -55,6 +55,7 @@ export interface ImageConfig {
   readonly history?: readonly HistoryEntry[];
 }
 
+/** How a container of the image is started (OCI image-spec, config.md, config); the fields that Docker alone has are there too. */
 export interface ContainerConfig {
   readonly User?: string;
   readonly ExposedPorts?: Readonly<Record<string, Record<string, never>>>;
@@ -79,6 +80,7 @@ export interface ContainerConfig {
   readonly OnBuild?: readonly string[] | null;
 }
 
+/** One instruction that made the image (OCI image-spec, config.md, history); `empty_layer` ones have no layer. */
 export interface HistoryEntry {
   readonly created?: string;
   readonly created_by?: string;
@@ -87,6 +89,7 @@ export interface HistoryEntry {
   readonly empty_layer?: boolean;
 }
 
+/** Media types of OCI (image-spec, media-types.md) and of Docker (distribution, image manifest version 2, schema 2). */
 export const MediaType = {
   ociIndex: 'application/vnd.oci.image.index.v1+json',
   ociManifest: 'application/vnd.oci.image.manifest.v1+json',
