@@ -76,7 +76,7 @@ export const definition = defineAction({
     'no-cache': input.flag({ description: 'Make everything again, whatever is there from earlier runs.' }),
     'reuse-tag': input.flag({
       description:
-        'Look an image up by the tag slipway-KEY of the repositories that it is pushed to, and give it that tag; only trusted runs write it.',
+        'Look an image up by the tag slipway-KEY of the repositories that it is pushed to, and give it that tag; only trusted runs write it, and a run of a Git tag does not look.',
       default: 'true',
     }),
     'no-cache-filters': input.list({ description: 'Stages that a builder runs again in any case.' }),

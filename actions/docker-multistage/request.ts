@@ -1,6 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { OWN_FOLDER } from '../../shared/content/index.ts';
-import { Failure, type Host, type Inputs } from '../../shared/host/index.ts';
+import { Failure, type Host, type Inputs, type RunContext } from '../../shared/host/index.ts';
 import {
   type BuilderSecret,
   type BuilderSettings,
@@ -168,6 +168,18 @@ export function readBuilder(host: Host, inputs: Given, env: Environment = proces
     shmSize: text(inputs['shm-size']),
     ulimit: inputs.ulimit,
   };
+}
+
+/**
+ * Whether an image may be taken by the tag of its key, and be given it. Not for a run of a tag: whoever may push to the registry may
+ * have moved that tag, and what is released is made from the commit.
+ */
+export function keyTagUse(
+  inputs: Pick<Given, 'reuse-tag'>,
+  run: RunContext,
+): { read: boolean; write: boolean } {
+  const wanted = inputs['reuse-tag'];
+  return { read: wanted && run.tag === undefined, write: wanted && run.trusted };
 }
 
 function text(value: string): string | undefined {

@@ -21,7 +21,7 @@ import { exportImage } from './export.ts';
 import { lintImage, parseLevels } from './lint.ts';
 import { parseOutputs } from './outputs.ts';
 import { reportPlan, reportResult } from './report.ts';
-import { readBuilder, readRequest } from './request.ts';
+import { keyTagUse, readBuilder, readRequest } from './request.ts';
 
 /** Plans the image, makes what is not there, brings it where it is asked for, and says what was done and why. */
 export async function main(host: Host, inputs: ImageInputs): Promise<void> {
@@ -94,7 +94,7 @@ export async function runImage(
       signal: host.signal,
       builder,
       reuse: !inputs['no-cache'],
-      keyTags: { read: inputs['reuse-tag'], write: inputs['reuse-tag'] && host.run.trusted },
+      keyTags: keyTagUse(inputs, host.run),
     };
     const result = await host.task('Make the image', (task) =>
       buildImage(plan, places.deliveries, options, task),

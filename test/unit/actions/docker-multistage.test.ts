@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { definition } from '../../../actions/docker-multistage/definition.ts';
-import { readBuilder } from '../../../actions/docker-multistage/request.ts';
+import { keyTagUse, readBuilder } from '../../../actions/docker-multistage/request.ts';
 import { readInputs } from '../../../shared/host/index.ts';
 import { memoryHost, runAction } from '../image/host.ts';
 
@@ -26,6 +26,15 @@ it('masks the values of secrets, wherever they come from', () => {
     { id: 'absent', variable: 'NOT_SET' },
   ]);
   expect(host.secrets.filter(Boolean)).toEqual(['from-an-input', 'from-a-variable']);
+});
+
+it.each([
+  ['a branch', true, { trusted: true, branch: 'main' }, { read: true, write: true }],
+  ['a fork', true, { trusted: false, branch: 'pull/7' }, { read: true, write: false }],
+  ['a release', true, { trusted: true, tag: 'v1.0.0' }, { read: false, write: true }],
+  ['nobody, where it is off', false, { trusted: true }, { read: false, write: false }],
+])('takes images by the tags of their keys as is safe for %s', (_, wanted, run, use) => {
+  expect(keyTagUse({ 'reuse-tag': wanted }, run)).toEqual(use);
 });
 
 describe('a registry without TLS', () => {
