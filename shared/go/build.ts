@@ -46,7 +46,17 @@ export async function runGoBuild(
   );
   const checksums = await writeSidecars(plan, programs);
   checkSizes(programs, plan.request.maxSize);
-  return { programs, notices, checksums };
+  return { programs, notices: [...notices, ...leftOutC(plan, records)], checksums };
+}
+
+/** Some packages are an empty shell without their C code, and the program says so only when it runs. */
+function leftOutC(plan: GoPlan, records: Records): string[] {
+  const maps = plan.programs.map((program) => records.program(slotOf(plan.module, program))?.sources);
+  const packages = [...new Set(maps.flatMap((map) => map?.withoutC ?? []))];
+  if (packages.length === 0 || (plan.request.flags?.cgo ?? 'auto') !== 'auto') return [];
+  return [
+    `${packages.join(', ')} ${packages.length === 1 ? 'has' : 'have'} C code, which is left out since cgo is off: set "cgo" to on if the program needs it, or to off if it does not.`,
+  ];
 }
 
 interface Sources {
@@ -120,6 +130,7 @@ async function readSources(
       workspace: plan.module.workspace,
       flags: plan.flags,
       loading: loadingArguments(plan.flags),
+      findC: (plan.request.flags?.cgo ?? 'auto') === 'auto',
       onLine: (line) => {
         if (line.startsWith('go: downloading')) downloads++;
         task.log(line);

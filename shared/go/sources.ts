@@ -15,6 +15,8 @@ export interface SourceMap {
   readonly modules: readonly string[];
   /** Why an equal key would not prove an equal program; undefined when it does. */
   readonly unkeyed?: string;
+  /** Packages outside of the distribution whose C code a build without cgo leaves out; asked for only where nobody chose. */
+  readonly withoutC?: readonly string[];
 }
 
 interface ListedPackage {
@@ -48,6 +50,8 @@ export async function listSources(
     readonly workspace: string | undefined;
     readonly flags: SettledFlags;
     readonly loading: readonly string[];
+    /** Whether to look for packages whose C code is left out. */
+    readonly findC: boolean;
     readonly onLine?: (line: string) => void;
   },
 ): Promise<SourceMap> {
@@ -57,7 +61,26 @@ export async function listSources(
     ['list', '-e', '-deps', `-json=${FIELDS}`, ...options.loading, '--', options.package],
     { env, keep: 2 ** 30, onLine: (line, stream) => stream === 'stderr' && options.onLine?.(line) },
   );
-  return sourceMap(parseStream<ListedPackage>(stdout.toString()), options);
+  const map = sourceMap(parseStream<ListedPackage>(stdout.toString()), options);
+  const withoutC = options.findC && !options.flags.cgo ? await packagesWithC(tool, options) : [];
+  return withoutC.length === 0 ? map : { ...map, withoutC };
+}
+
+/** The packages that would have C code if cgo were on. No C compiler is needed to ask. */
+async function packagesWithC(
+  tool: Go,
+  {
+    package: main,
+    target,
+    loading,
+  }: { readonly package: string; readonly target: Target; readonly loading: readonly string[] },
+): Promise<string[]> {
+  const format = '{{if and (not .Standard) .CgoFiles}}{{.ImportPath}}{{end}}';
+  const { stdout } = await go(tool, ['list', '-e', '-deps', '-f', format, ...loading, '--', main], {
+    env: { ...targetEnvironment(target), CGO_ENABLED: '1' },
+    keep: 2 ** 20,
+  });
+  return stdout.toString().split('\n').filter(Boolean);
 }
 
 function sourceMap(

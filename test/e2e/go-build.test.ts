@@ -55,6 +55,20 @@ describeWith('go-build with the real toolchain', { go: go() }, (have) => {
     );
   });
 
+  it('names packages whose C code is left out, until somebody chose', async () => {
+    expect((await module.build()).notices).toEqual([]);
+    module.write(
+      'internal/store/native.go',
+      'package store\n\n// int one(void) { return 1; }\nimport "C"\n\nfunc One() int { return int(C.one()) }\n',
+    );
+    const notice =
+      'example.com/shop/internal/store has C code, which is left out since cgo is off: set "cgo" to on if the program needs it, or to off if it does not.';
+    expect((await module.build()).notices).toEqual([notice]);
+    const again = await module.build();
+    expect([again.programs[0]!.reused, again.notices]).toEqual([true, [notice]]);
+    expect((await module.build({ flags: { cgo: 'off' } })).notices).toEqual([]);
+  });
+
   it('does not start go when nothing changed', async () => {
     const targets = ['linux/amd64', 'linux/arm64'];
     await module.build({ targets });
