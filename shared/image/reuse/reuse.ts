@@ -14,7 +14,8 @@ import { descriptor } from '../manifest.ts';
 import { instructionOf } from '../names.ts';
 import type { ImagePlan } from '../plan.ts';
 import type { ImageResult, PlatformResult } from '../result.ts';
-import { type KeyTags, type Recognized, type RegistryDelivery, recognize } from './key-tag.ts';
+import type { KeyTags, RegistryDelivery } from './key-tag.ts';
+import { type Recognized, recognize } from './recognize.ts';
 
 /** An image that was made before from the same key, and the delivery that has it. */
 export interface Reusable extends Recognized {
