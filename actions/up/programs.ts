@@ -1,5 +1,5 @@
 import { copyFileSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { OWN_FOLDER } from '../../shared/content/index.ts';
 import type { GoBuildRequest, GoPlan, PlannedProgram } from '../../shared/go/index.ts';
 import { Failure, type Host } from '../../shared/host/index.ts';
@@ -87,7 +87,7 @@ function removeOthers(folder: string, wanted: readonly string[]): void {
   if (statSync(folder, { throwIfNoEntry: false }) === undefined) return;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
-    const needed = wanted.some((one) => (entry.isDirectory() ? one.startsWith(`${path}/`) : one === path));
+    const needed = wanted.some((one) => (entry.isDirectory() ? one.startsWith(path + sep) : one === path));
     if (!needed) rmSync(path, { recursive: true, force: true });
   }
 }
