@@ -113,11 +113,15 @@ export async function deliverReused(
   const served = deliveries.filter(
     (delivery) => !(delivery.kind === 'layout' && delivery.spare && there.holder.kind === 'registry'),
   );
-  const delivered = await Promise.all(
-    served.map((delivery) => deliverOne(there, key, delivery, keyTags, task)),
-  );
+  const delivered = await allDone(served.map((delivery) => deliverOne(there, key, delivery, keyTags, task)));
   await keyTags.write(there.bytes, there.root, served);
   return { descriptor: there.root, platforms: there.platforms, reused: true, deliveries: delivered };
+}
+
+/** Waits for all of them, so that nothing goes on behind a failure that others are mending, and throws what failed first. */
+async function allDone<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return await Promise.all(work);
 }
 
 async function deliverOne(
@@ -127,9 +131,24 @@ async function deliverOne(
   keyTags: KeyTags,
   task: Task,
 ): Promise<Delivered> {
-  const { root, source, bytes } = there;
-  if (!(await hasImage(there, delivery, keyTags)))
-    return await deliverCopy(source, root, delivery, key, task);
+  const copy = () => deliverCopy(there.source, there.root, delivery, key, task);
+  if (!(await hasImage(there, delivery, keyTags))) return await copy();
+  try {
+    return await giveNames(there, key, delivery, task);
+  } catch (error) {
+    // A registry may have lost a part of what it has a manifest of; the holder has no other place to get it from.
+    if (!(error instanceof Failure) || delivery === there.holder) throw error;
+    task.log(`${error.message} What is missing is brought there.`);
+    return await copy();
+  }
+}
+
+async function giveNames(
+  { root, bytes }: Reusable,
+  key: Digest,
+  delivery: Delivery,
+  task: Task,
+): Promise<Delivered> {
   if (delivery.kind === 'registry' || !(await hasAllTags(delivery.target, root.digest, key, delivery.tags)))
     await task.task(`To ${delivery.target.name}`, async (child) => {
       await nameImage(bytes, root, delivery, key);

@@ -1,4 +1,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request as ask, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -188,18 +190,61 @@ describeWith('an image that its registry has already', { bases, crane: craneTool
     expect(await digestOf(`${to.host}/app:${key}`)).not.toBe(other.result.descriptor.digest);
   });
 
+  const lose = (from: Registry, { result }: MadeImage) => {
+    const [layer] = result.platforms[0]!.layers;
+    const path = `docker/registry/v2/repositories/app/_layers/sha256/${layer!.descriptor.digest.slice(7)}`;
+    expect(existsSync(join(from.storage, path))).toBe(true);
+    rmSync(join(from.storage, path), { recursive: true });
+  };
+
   it('is made again when the registry has lost a layer of it', async () => {
     await using to = await freshRegistry();
     const dockerfile = 'FROM scratch\nCOPY app /app\n';
     const first = await make(checkout(dockerfile), { tags: `${to.host}/app:1` });
-    const [layer] = first.result.platforms[0]!.layers;
-    const path = `docker/registry/v2/repositories/app/_layers/sha256/${layer!.descriptor.digest.slice(7)}`;
-    expect(existsSync(join(to.storage, path))).toBe(true);
-    rmSync(join(to.storage, path), { recursive: true });
+    lose(to, first);
     const again = await make(checkout(dockerfile), { tags: `${to.host}/app:2` });
     expect(again.result).toMatchObject({ reused: false, descriptor: first.result.descriptor });
     expect(again.host.lines.join('\n')).toContain('The image is made again.');
     await run({ program: have.crane.program, args: ['validate', '--remote', `${to.host}/app:2`] });
+  });
+
+  it('is brought to a registry that has lost a layer of it from a layout that has it', async () => {
+    await using to = await freshRegistry();
+    const folder = checkout('FROM scratch\nCOPY app /app\n');
+    lose(to, await make(folder, { layout: 'out', tags: `${to.host}/app:1` }));
+    const again = await make(folder, { layout: 'out', tags: `${to.host}/app:2` });
+    expect(again.result.reused).toBe(true);
+    expect(again.result.deliveries.map(({ copied }) => copied)).toEqual([0, 1]);
+    await run({ program: have.crane.program, args: ['validate', '--remote', `${to.host}/app:2`] });
+  });
+
+  it('is made and pushed where a registry refuses the tag of its key', async () => {
+    await using to = await freshRegistry();
+    const dockerfile = 'FROM scratch\nCOPY app /app\n';
+    const front = createServer((request, response) => {
+      if (KEY_TAG.test(request.url!) && request.method === 'PUT')
+        return void response
+          .writeHead(403, { 'content-type': 'application/json' })
+          .end('{"errors":[{"code":"DENIED"}]}');
+      const [hostname, port] = to.host.split(':');
+      const headers = { ...request.headers, host: request.headers.host };
+      const onward = ask({ hostname, port, method: request.method, path: request.url, headers }, (answer) => {
+        response.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(response);
+      });
+      request.pipe(onward);
+    });
+    await new Promise<void>((done) => front.listen(0, '127.0.0.1', done));
+    const host = `127.0.0.1:${(front.address() as AddressInfo).port}`;
+    try {
+      const { result, host: told } = await make(checkout(dockerfile), { tags: `${host}/app:1` });
+      expect(result.reused).toBe(false);
+      expect(told.lines.join('\n')).toMatch(/The tag for reuse was not written to .*403|DENIED/);
+      expect(await digestOf(`${to.host}/app:1`)).toBe(result.descriptor.digest);
+      expect(await tagsOf(`${to.host}/app`)).toEqual(['1']);
+    } finally {
+      front.close();
+    }
   });
 });
 
