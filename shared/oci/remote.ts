@@ -7,11 +7,15 @@ import type { Descriptor, ImageTarget, Platform } from './types.ts';
 /** A repository of a registry as a source of images. */
 export function registrySource(client: RegistryClient, { registry, repository }: Repository): ImageSource {
   const place = { registry, repository };
+  const named = (name: string) => ({
+    ...place,
+    ...(name.includes(':') ? { digest: name as Digest } : { tag: name }),
+  });
   return {
     name: `${registry}/${repository}`,
     repository: place,
-    manifest: (name) =>
-      client.manifest({ ...place, ...(name.includes(':') ? { digest: name as Digest } : { tag: name }) }),
+    manifest: (name) => client.manifest(named(name)),
+    findManifest: (name) => client.findManifest(named(name)),
     blob: (descriptor) => client.blob(place, descriptor),
   };
 }

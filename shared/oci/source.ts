@@ -13,6 +13,10 @@ export interface ImageSource {
   readonly repository?: Repository;
   /** The manifest or index under a tag or digest. Throws a Failure when there is none. */
   manifest(tagOrDigest: string): Promise<{ readonly bytes: Buffer; readonly descriptor: Descriptor }>;
+  /** As `manifest`, but undefined when there is none, and nothing is asked to say so well. A registry has it. */
+  findManifest?(
+    tagOrDigest: string,
+  ): Promise<{ readonly bytes: Buffer; readonly descriptor: Descriptor } | undefined>;
   /** The content of a blob, from its first byte. */
   blob(descriptor: Descriptor): AsyncIterable<Buffer>;
 }

@@ -40,7 +40,8 @@ export function openKeyTags(
   const find = async (delivery: RegistryDelivery) => {
     if (tag === undefined || !use.read) return undefined;
     const what = `No image to reuse in ${delivery.target.name}`;
-    const ask = () => delivery.source.manifest(tag);
+    const { source } = delivery;
+    const ask = () => source.manifest(tag);
     return await once(asked, delivery, () => attempt(ask, what, signal, task));
   };
   const write = async (bytes: Buffer, root: Descriptor, delivery: Delivery) => {

@@ -114,6 +114,15 @@ describeWith('an image that its registry has already', { bases, crane: craneTool
     }
   });
 
+  it('is looked for once, and that it is not there is no news', async () => {
+    await using to = await freshRegistry();
+    const { host } = await make(checkout('FROM scratch\nCOPY app /app\n'), { tags: `${to.host}/app:1` });
+    const asked = requests(to);
+    expect(asked.filter((one) => /^GET \S*\/manifests\/slipway-/.test(one))).toHaveLength(1);
+    expect(asked.filter((one) => one.includes('/tags/list'))).toEqual([]);
+    expect(host.lines.join('\n')).not.toContain('No image to reuse');
+  });
+
   it('is mounted into a repository that does not have it, and copied to another registry', async () => {
     await using to = await freshRegistry();
     await using other = await freshRegistry();
