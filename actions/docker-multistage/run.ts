@@ -2,8 +2,10 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Host, Inputs } from '../../shared/host/index.ts';
 import {
+  type BuilderSettings,
   buildImage,
   buildxMetadata,
+  type Delivery,
   describePlan,
   type ImagePlan,
   type ImageRequest,
@@ -79,40 +81,56 @@ export async function runImage(
   const levels = parseLevels(inputs['lint-levels']);
   const client = await openClient(host, readRegistries(inputs['insecure-registries']));
   try {
-    const registries: ResolveImage = (reference, platform) => resolveImage(client, reference, platform);
-    // A plan alone reads nothing twice.
-    const images = planOnly ? registries : keepBlobs(registries, join(host.temporary, 'blobs'));
-    const plan = await host.task('Plan the image', () =>
-      planImage(request, images, join(host.temporary, 'plan')),
-    );
+    const plan = await planFrom(host, client, request, planOnly);
     warn(host, plan);
     if (inputs.lint) lintImage(host, plan, levels);
     if (planOnly) return { plan, made: undefined };
     const places = await openDeliveries(host, client, inputs, outputs, spareLayout);
-    const options = {
-      temporary: host.temporary,
-      signal: host.signal,
-      builder,
-      reuse: !inputs['no-cache'],
-      keyTags: keyTagUse(inputs, host.run),
-    };
-    const result = await host.task('Make the image', (task) =>
-      buildImage(plan, places.deliveries, options, task),
-    );
+    const result = await make(host, inputs, plan, places.deliveries, builder);
     await exportImage(host, plan, result, places, inputs, outputs, request.cache);
     // What no name leads to any more would stay for ever: each build of a moving tag leaves its old layers behind.
     if (places.layout !== undefined && !result.reused) await places.local?.collectGarbage();
-    if (builder.cacheTo.length > 0 && !usedBuilder(plan, result))
-      host.annotate({
-        level: 'notice',
-        message: 'cache-to has nothing to keep: no builder took part in this image.',
-      });
     const filled = result.deliveries.some(({ kind }) => kind === 'layout');
     const layout = filled ? places.layout : undefined;
     return { plan, made: { result, traffic: client.traffic(), names: places.names, layout } };
   } finally {
     client.close();
   }
+}
+
+async function planFrom(
+  host: Host,
+  client: RegistryClient,
+  request: ImageRequest,
+  planOnly: boolean,
+): Promise<ImagePlan> {
+  const registries: ResolveImage = (reference, platform) => resolveImage(client, reference, platform);
+  // A plan alone reads nothing twice.
+  const images = planOnly ? registries : keepBlobs(registries, join(host.temporary, 'blobs'));
+  return await host.task('Plan the image', () => planImage(request, images, join(host.temporary, 'plan')));
+}
+
+async function make(
+  host: Host,
+  inputs: ImageInputs,
+  plan: ImagePlan,
+  deliveries: readonly Delivery[],
+  builder: BuilderSettings,
+): Promise<ImageResult> {
+  const options = {
+    temporary: host.temporary,
+    signal: host.signal,
+    builder,
+    reuse: !inputs['no-cache'],
+    keyTags: keyTagUse(inputs, host.run),
+  };
+  const result = await host.task('Make the image', (task) => buildImage(plan, deliveries, options, task));
+  if (builder.cacheTo.length > 0 && !usedBuilder(plan, result))
+    host.annotate({
+      level: 'notice',
+      message: 'cache-to has nothing to keep: no builder took part in this image.',
+    });
+  return result;
 }
 
 async function openClient(host: Host, insecure: readonly string[]): Promise<RegistryClient> {

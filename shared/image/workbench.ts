@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Digest } from '../content/index.ts';
 import type { ResolvedStage, Source, Step } from '../dockerfile/index.ts';
 import { type ImageSource, type Platform, type ResolvedImage, readLayer } from '../oci/index.ts';
@@ -86,11 +85,11 @@ export class Workbench {
 
   async #readImage(image: ResolvedImage): Promise<Directory> {
     this.#sources.set(image.source.name, image.source);
-    const directory = join(this.#options.request.cache, 'layers');
+    const { indexes, request } = this.#options;
     const layers = image.manifest.layers.map(async (descriptor): Promise<IndexedLayer> => {
       const { digest } = descriptor;
       const read = () => readLayer(descriptor, image.source);
-      const index = once(this.#options.indexes, digest, () => layerIndex(digest, directory, read));
+      const index = once(indexes, digest, () => layerIndex(digest, request.cache, read));
       return { image: image.source.name, descriptor, index: await index };
     });
     return applyLayers(await Promise.all(layers));
@@ -126,7 +125,7 @@ export class Workbench {
     const members = await archiveMembers(() => this.contents.open(file));
     if (members === undefined) return undefined;
     const digest = await this.#options.digests.of(file);
-    const index = await layerIndex(digest, join(this.#options.request.cache, 'layers'), () => members);
+    const index = await layerIndex(digest, this.#options.request.cache, () => members);
     return { index, archive: { kind: 'file', path, digest } };
   }
 

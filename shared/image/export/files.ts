@@ -37,7 +37,7 @@ async function unpackImage(
   const layers = await Promise.all(
     document.manifest.layers.map(async (descriptor) => {
       const read = () => readLayer(descriptor, source);
-      const index = await layerIndex(descriptor.digest, join(folders.cache, 'layers'), read);
+      const index = await layerIndex(descriptor.digest, folders.cache, read);
       return { image: source.name, descriptor, index };
     }),
   );

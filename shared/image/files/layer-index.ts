@@ -30,14 +30,15 @@ const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 
 /**
- * The index of a layer or archive, from `directory` when it was read before on this machine. A layer is read once, as a stream; its digest
- * names what it holds, so the index never goes stale.
+ * The index of a layer or archive, from the folder `layers` of `cache` when it was read before on this machine. A layer is read once, as
+ * a stream; its digest names what it holds, so the index never goes stale.
  */
 export async function layerIndex(
   digest: Digest,
-  directory: string,
+  cache: string,
   read: () => LayerMembers,
 ): Promise<LayerIndex> {
+  const directory = joinPath(cache, 'layers');
   const file = joinPath(directory, `${digest.slice('sha256:'.length)}.v${FORMAT}.json.zst`);
   const known = await load(file);
   if (known !== undefined) return known;

@@ -116,7 +116,7 @@ describe('layers of a base', () => {
     expect(read).toBe(1);
     expect(first[0]).toMatchObject({ text: 'root:x:0:0', digest: digestOf('root:x:0:0') });
     expect(first[1]!.text).toBeUndefined();
-    writeFileSync(join(directory, readdirSync(directory)[0]!), 'garbage');
+    writeFileSync(join(directory, 'layers', readdirSync(join(directory, 'layers'))[0]!), 'garbage');
     expect(await index()).toEqual(first);
     expect(read).toBe(2);
     rmSync(directory, { recursive: true });
