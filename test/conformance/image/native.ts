@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Task } from '../../../shared/host/index.ts';
@@ -68,6 +67,6 @@ export async function assemble(planned: ImagePlan): Promise<Assembled> {
   );
   const { digest } = result.platforms[0]!.config;
   const bytes = await readFile(join(layout.directory, 'blobs', digest.replace(':', '/')), 'utf8');
-  if (!existsSync(join(layout.directory, 'index.json'))) throw new Error('the layout has no index');
+  if ((await layout.tags()).length === 0) throw new Error('the layout has no image');
   return { layout, config: JSON.parse(bytes) as ImageConfig };
 }
