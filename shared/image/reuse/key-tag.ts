@@ -41,7 +41,7 @@ export function openKeyTags(
     if (tag === undefined || !use.read) return undefined;
     const what = `No image to reuse in ${delivery.target.name}`;
     const { source } = delivery;
-    const ask = () => source.manifest(tag);
+    const ask = async () => await (source.findManifest?.(tag) ?? source.manifest(tag));
     return await once(asked, delivery, () => attempt(ask, what, signal, task));
   };
   const write = async (bytes: Buffer, root: Descriptor, delivery: Delivery) => {
