@@ -1,7 +1,12 @@
 import { copyFileSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { OWN_FOLDER } from '../../shared/content/index.ts';
-import type { GoBuildRequest, GoPlan, PlannedProgram } from '../../shared/go/index.ts';
+import {
+  type GoBuildRequest,
+  type GoPlan,
+  isAboveModules,
+  type PlannedProgram,
+} from '../../shared/go/index.ts';
 import { Failure, type Host } from '../../shared/host/index.ts';
 import type { GoProgram } from '../../shared/lift/index.ts';
 import type { Platform } from '../../shared/oci/index.ts';
@@ -12,7 +17,7 @@ import type { LiftedStage, StagesReading } from './stages.ts';
 
 /**
  * What go-build has to build: the packages that slipway.yml names and those that lifted stages compile, or every main package where
- * neither names one. One request for each folder that go runs in.
+ * neither names one; none for an image at the root of several modules. One request for each folder that go runs in.
  */
 export function buildRequests(host: Host, service: Service, reading: StagesReading): GoBuildRequest[] {
   const byDirectory = new Map<string, Set<string>>();
@@ -23,7 +28,8 @@ export function buildRequests(host: Host, service: Service, reading: StagesReadi
   for (const stage of reading.lifted)
     for (const program of [...stage.programs.values()].flat())
       add(goDirectory(service, program), program.packages);
-  if (byDirectory.size === 0) add(service.directory, []);
+  if (byDirectory.size === 0 && (service.image.kind === 'none' || !isAboveModules(service.directory)))
+    add(service.directory, []);
   return [...byDirectory].map(([directory, packages]) =>
     buildRequest(
       { ...service.build, 'working-directory': directory, packages: [...packages] },

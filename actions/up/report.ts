@@ -28,7 +28,7 @@ export function reportPlan({ service, reading, plans, image }: PlannedRun): Bloc
   const programs = plans.flatMap((plan) => plan.programs);
   return [
     heading(`Plan of ${service.name}`),
-    table(
+    ...tableOf(
       ['Binary', 'Would be', 'Why'],
       programs.map(({ title, decision }) => [
         title,
@@ -39,6 +39,11 @@ export function reportPlan({ service, reading, plans, image }: PlannedRun): Bloc
     ...stages(reading),
     ...(image === undefined ? [paragraph(withoutImagePlan(service))] : reportImagePlan(image.plan)),
   ];
+}
+
+/** A table, or nothing where it would have no row. */
+function tableOf(...[columns, rows]: Parameters<typeof table>): Block[] {
+  return rows.length === 0 ? [] : [table(columns, rows)];
 }
 
 function withoutImagePlan({ image }: Service): string {
@@ -79,7 +84,7 @@ export function reportRun({ service, reading, builds, image, milliseconds }: Fin
       ),
       ` ${formatDuration(milliseconds)}${traffic(image)}.`,
     ]),
-    table(
+    ...tableOf(
       ['Binary', { title: 'Size', align: 'right' }, 'What and why', { title: 'Time', align: 'right' }],
       programs.map((program) => [
         mono(several(programs) ? `${program.name} ${program.target}` : program.target),

@@ -1,4 +1,4 @@
-import { relative, sep } from 'node:path';
+import { isAbsolute, relative, sep } from 'node:path';
 import { isOwn } from '../../shared/content/index.ts';
 import type { GoBuildResult, GoPlan } from '../../shared/go/index.ts';
 import type { Host } from '../../shared/host/index.ts';
@@ -130,9 +130,14 @@ async function showPlan(
 /** Whether the image is made of what go-build writes: for lifted stages, or into the context or a folder that is handed in. */
 function takesPrograms({ image, build }: Service, { lifted }: StagesReading): boolean {
   if (image.kind === 'none') return false;
-  const output = relative(image.request.context, build.output).split(sep).join('/');
-  const inContext = output !== '..' && !output.startsWith('../') && !isOwn(output);
-  return lifted.length > 0 || inContext || Object.keys(image.request.handedIn).length > 0;
+  const { context, handedIn, platforms } = image.request;
+  const folders = Object.values(handedIn).flatMap((folder) => platforms.map(folder));
+  return lifted.length > 0 || [context, ...folders].some((folder) => holds(folder, build.output));
+}
+
+function holds(folder: string, path: string): boolean {
+  const way = relative(folder, path).split(sep).join('/');
+  return way !== '..' && !way.startsWith('../') && !isAbsolute(way) && !isOwn(way);
 }
 
 function binariesOf(plan: GoPlan) {

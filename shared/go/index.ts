@@ -12,6 +12,7 @@ export {
 export { CompileFailure, type Diagnostic } from './diagnostics.ts';
 export type { GoFlags } from './flags.ts';
 export { restoreGoCaches, type SavedCache, saveGoCaches } from './keep.ts';
+export { isAboveModules } from './module.ts';
 export type { OutputNaming } from './output.ts';
 export type { MainPackage } from './packages.ts';
 export {

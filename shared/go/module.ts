@@ -32,6 +32,11 @@ export function findModule(directory: string, gowork = ''): Module {
   };
 }
 
+/** Whether a folder belongs to no module and has some below it, as the root of a repository of many services does. */
+export function isAboveModules(directory: string): boolean {
+  return nearestAbove(directory, 'go.mod') === undefined && modulesBelow(directory, 3).length > 0;
+}
+
 /** The lines of a go.mod that a build's plan depends on; the go command checks the rest. */
 export function parseModule(source: string, file = 'go.mod'): Pick<Module, 'path' | 'go' | 'toolchain'> {
   const word = (directive: string) =>

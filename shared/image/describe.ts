@@ -1,3 +1,4 @@
+import { isAbsolute, relative, sep } from 'node:path';
 import { formatPlatform } from '../oci/index.ts';
 import { builderStages, type StagePlan } from './method.ts';
 import { instructionOf, stageName } from './names.ts';
@@ -57,6 +58,12 @@ function place(plan: ImagePlan, line: number | undefined, text: string): string 
   return line === undefined ? text : `${plan.dockerfile.path}, line ${line}: ${text}`;
 }
 
+/** A folder as it was named, where it lies in the workspace. */
+function shown(folder: string, workspace: string): string {
+  const path = relative(workspace, folder);
+  return path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path) ? folder : path || '.';
+}
+
 function describeStage(
   plan: ImagePlan,
   platform: PlatformPlan,
@@ -66,7 +73,7 @@ function describeStage(
   if (plan.how === 'builder') return { ...own, how: 'builder', detail: 'with the whole image' };
   switch (method.kind) {
     case 'handed-in':
-      return { ...own, how: 'handed in', detail: method.directory };
+      return { ...own, how: 'handed in', detail: shown(method.directory, plan.request.workspace) };
     case 'assembled':
       return {
         ...own,

@@ -189,6 +189,28 @@ describeWith('slipway up', { go: go() }, () => {
     ]);
   });
 
+  it('makes the image alone at the root of many modules', async () => {
+    rmSync(join(service.folder, 'go.mod'));
+    service.write('Dockerfile', 'FROM scratch\nCOPY cmd /cmd\n');
+    service.write('api/go.mod', 'module example.com/api\n\ngo 1.24\n');
+    const { text, outputs } = await service.up();
+    expect((await service.image(outputs.digest!)).names).toContain('cmd/app/main.go');
+    expect(outputs.binaries).toBe('[]');
+    expect(text).not.toContain('Binary');
+    service.write('slipway.yml', 'image: false\n');
+    expect(await service.refused()).toContain('There is no go.mod in');
+  });
+
+  it('calls a folder that is handed in as it was named', async () => {
+    service.write('made/out/app', 'binary');
+    service.write('slipway.yml', 'image:\n  stages: build=made\n');
+    const { outputs } = await service.up('--plan');
+    expect(JSON.parse(outputs.plan!).image.platforms[0].stages[0]).toMatchObject({
+      how: 'handed in',
+      detail: 'made',
+    });
+  });
+
   it('lifts a build of a file of the package', async () => {
     service.write('Dockerfile', DOCKERFILE.replace('./cmd/app', 'cmd/app/main.go'));
     const { text } = await service.up('--platforms', 'linux/amd64');
