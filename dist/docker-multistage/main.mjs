@@ -1,2 +1,2 @@
 import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);
-import{main}from"../chunks/chunk-WMQML5MA.mjs";import{definition}from"../chunks/chunk-4RA6Y6F6.mjs";import"../chunks/chunk-X5RB7626.mjs";import{runAction}from"../chunks/chunk-LVST6L3G.mjs";import"../chunks/chunk-M2YQ7TCH.mjs";import"../chunks/chunk-PLGI4CXG.mjs";await runAction(definition,main);
+import{main}from"../chunks/chunk-RPT2EAMH.mjs";import{definition}from"../chunks/chunk-AQOL2EDV.mjs";import"../chunks/chunk-SVZDKJR4.mjs";import{runAction}from"../chunks/chunk-ZPVBRTWI.mjs";import"../chunks/chunk-M2YQ7TCH.mjs";import"../chunks/chunk-PLGI4CXG.mjs";await runAction(definition,main);

@@ -1,2 +1,0 @@
-import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);
-import{main,post}from"./chunk-JZ4HOQ5J.mjs";import"./chunk-WMQML5MA.mjs";import"./chunk-4RA6Y6F6.mjs";import"./chunk-TXDLWVRV.mjs";import"./chunk-3G33W3Y7.mjs";import"./chunk-X5RB7626.mjs";import"./chunk-LVST6L3G.mjs";import"./chunk-M2YQ7TCH.mjs";import"./chunk-PLGI4CXG.mjs";export{main,post};
