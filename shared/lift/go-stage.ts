@@ -43,11 +43,24 @@ export function readGoStage(graph: StageGraph, stage: ResolvedStage, context: Co
     const copies = copiesFromContext(graph, steps.steps);
     const runs = readRuns(steps.steps, copies, context);
     const wanted = crossings(graph, stage);
-    const taken = wanted.flatMap((crossing) => programsAt(crossing, runs, copies, context));
-    return { kind: 'go', programs: [...new Set(taken)], base: steps.base, leftOut: runs.leftOut };
+    const taken = [...new Set(wanted.flatMap((crossing) => programsAt(crossing, runs, copies, context)))];
+    refuseTwins(taken);
+    return { kind: 'go', programs: taken, base: steps.base, leftOut: runs.leftOut };
   } catch (error) {
     if (error instanceof Beyond) return { kind: 'beyond', because: error.message, lines: error.lines };
     throw error;
+  }
+}
+
+/** go-build makes one program of a package for a target: a stage that makes two different ones has to be run. */
+function refuseTwins(programs: readonly GoProgram[]): void {
+  const seen = new Map<string, string>();
+  for (const { directory, packages, command, lines } of programs) {
+    const name = JSON.stringify([directory, packages]);
+    const how = JSON.stringify([command.flags, command.env]);
+    if ((seen.get(name) ?? how) !== how)
+      throw new Beyond(`it builds ${packages.join(' ')} twice, with different flags`, lines);
+    seen.set(name, how);
   }
 }
 

@@ -388,6 +388,14 @@ describe('readGoStage names the first line that is more than a Go build', () => 
       'beyond: its base is scratch, which has no Go (line 1)',
     ],
     [
+      'two programs of one package',
+      stage(
+        'COPY . .',
+        'RUN go build -o /out/a ./cmd/worker && go build -tags debug -o /out/b ./cmd/worker',
+      ).replace('/out/app', '/out/'),
+      'beyond: it builds ./cmd/worker twice, with different flags (line 4)',
+    ],
+    [
       'compression of the program',
       stage('COPY . .', 'RUN go build -o /out/app ./cmd/worker && upx /out/app'),
       'beyond: it runs "upx /out/app" (line 4)',
