@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -107,6 +107,20 @@ describeWith('the actions by path', { act: act(), go: go() }, ({ act }) => {
     expect(await readFile(join(work, 'version.txt'), 'utf8')).toMatch(/^go1\./);
   });
 
+  test('keep what was built although a later step failed', { timeout: 600_000 }, async () => {
+    const repository = join(work, 'by-path');
+    const store = join(work, 'store');
+    await writeFile(join(repository, '.github/workflows/later.yml'), laterFailure);
+    const { code, stdout } = await runWorkflow(act, {
+      repository,
+      workflow: '.github/workflows/later.yml',
+      env: { STORE: store },
+    });
+    expect(code).toBe(1);
+    expect(stdout.toString()).toContain('the step after the build fails');
+    expect((await readdir(store, { recursive: true })).some((name) => name.includes('programs'))).toBe(true);
+  });
+
   test('fail with an annotation at the line of a compile error', { timeout: 600_000 }, async () => {
     const repository = join(work, 'by-path');
     await writeFile(
@@ -122,6 +136,22 @@ describeWith('the actions by path', { act: act(), go: go() }, ({ act }) => {
     expect(stdout.toString()).toMatch(/::error file=examples\/hello\/broken\.go,line=3/);
   });
 });
+
+const laterFailure = `
+on: push
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v5
+      - uses: ./actions/go-build
+        with:
+          working-directory: examples/hello
+          targets: linux/amd64
+          cache: directory
+          cache-directory: \${{ env.STORE }}
+      - run: echo the step after the build fails; exit 1
+`;
 
 const byPath = `
 on: push
