@@ -76,10 +76,10 @@ function tellDifferences(
   plans: readonly GoPlan[],
 ): void {
   const told = new Set<string>();
-  const tellOnce = (line: number, message: string) => {
+  const tellOnce = (line: number, message: string, level: 'warning' | 'notice' = 'notice') => {
     if (told.has(`${line} ${message}`)) return;
     told.add(`${line} ${message}`);
-    host.annotate({ level: 'notice', message, location: { file: reading.file, line } });
+    host.annotate({ level, message, location: { file: reading.file, line } });
   };
   for (const stage of reading.lifted) {
     for (const { command, lines } of stage.leftOut)
@@ -93,6 +93,8 @@ function tellDifferences(
           tellOnce(
             program.lines.start,
             `Stage ${stage.name} is compiled by go-build, whose settings win: ${found.join(', ')}. Set them under build: in slipway.yml to change that.`,
+            // Who asks for cgo by name has C code, and a program without it may lack what it does.
+            program.command.env.CGO_ENABLED === '1' && !plan.flags.cgo ? 'warning' : 'notice',
           );
       }
     }

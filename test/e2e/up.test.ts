@@ -249,6 +249,12 @@ describeWith('slipway up', { go: go() }, () => {
     );
   });
 
+  it('warns where the Dockerfile asks for cgo by name and go-build leaves it out', async () => {
+    service.write('Dockerfile', DOCKERFILE.replace('CGO_ENABLED=0', 'CGO_ENABLED=1'));
+    const { text } = await service.up('--platforms', 'linux/amd64');
+    expect(text).toMatch(/Dockerfile:4: warning: .*cgo is off \(Dockerfile: on\)/);
+  });
+
   it('takes flags from slipway.yml, and then there is no difference to report', async () => {
     service.write('Dockerfile', DOCKERFILE.replace('-trimpath', '-trimpath -tags demo'));
     service.write('slipway.yml', 'build:\n  tags: demo\n');
