@@ -79,6 +79,42 @@ export const definition = defineAction({
         'Look an image up by the tag slipway-KEY of the repositories that it is pushed to, and give it that tag; only trusted runs write it, and a run of a Git tag does not look.',
       default: 'true',
     }),
+    lift: input.choice(['auto', 'always', 'never'], {
+      description:
+        'Whether stages that only compile Go are built on this machine instead of in a container: auto where the same bytes are proved, always (a stage that cannot be is an error), never.',
+      default: 'auto',
+    }),
+    store: input.text({
+      description:
+        'Where results of stages and cache mounts are kept between runs: auto (the repository that is pushed to, else the Actions cache, else a folder of this user), actions, none, a folder, or registry:HOST/REPOSITORY.',
+      default: 'auto',
+    }),
+    'max-age': input.text({
+      description:
+        'How long the result of a stage is reused that may depend on more than its inputs, such as a RUN that uses the network: 12h, 7d, 0 for never.',
+      default: '7d',
+    }),
+    'cache-mounts': input.flag({
+      description:
+        'Carry the content of RUN --mount=type=cache from run to run: a fresh builder starts with what the last run kept.',
+      default: 'true',
+    }),
+    'cache-mount-limit': input.text({
+      description: 'Size above which the content of a cache mount is not kept, such as 500MB or 2GB.',
+      default: '2GB',
+    }),
+    'go-cache': input.flag({
+      description:
+        'Give RUN go build and go test the cache mounts of Go (/root/.cache/go-build, /go/pkg/mod) where the Dockerfile has none.',
+    }),
+    'verify-reuse': input.text({
+      description:
+        'Share of the reused stages that are made again and compared, such as 5%; a difference fails the step.',
+      default: '0%',
+    }),
+    explain: input.flag({
+      description: 'Say for each stage which part of its key differs from the last build of the branch.',
+    }),
     'no-cache-filters': input.list({ description: 'Stages that a builder runs again in any case.' }),
     pull: input.flag({
       description:

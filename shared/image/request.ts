@@ -1,6 +1,8 @@
+import type { Task } from '../host/index.ts';
 import type { Compression, Platform, ResolvedImage } from '../oci/index.ts';
 import type { ImageAnnotation } from './annotations.ts';
 import type { MediaTypes } from './manifest.ts';
+import type { Because } from './plan.ts';
 
 /** An image to be made. */
 export interface ImageRequest {
@@ -22,6 +24,8 @@ export interface ImageRequest {
   readonly contexts: Readonly<Record<string, string>>;
   /** Stages that are not built because their files are at hand: the folder for a platform. */
   readonly handedIn: Readonly<Record<string, (platform: Platform) => string>>;
+  /** Stages that this machine can make without a container, by name or number in lower case. */
+  readonly lifted?: Readonly<Record<string, LiftedStage>> | undefined;
   readonly compression: Compression;
   /** Of the compression; undefined for its default. */
   readonly level: number | undefined;
@@ -36,6 +40,16 @@ export interface ImageRequest {
   readonly cache: string;
   /** Why the image has to be made by BuildKit whatever the Dockerfile says, such as attestations that were asked for. */
   readonly builderOnly: string | undefined;
+}
+
+/** A stage whose files come out the same when its commands run on this machine, as far as reading it can tell. */
+export interface LiftedStage {
+  /** What is done in its place, such as `go build ./cmd/storefront`. */
+  readonly what: string;
+  /** Completes the proof for a platform, which may need the toolchain; gives the reason where it fails, and a builder runs the stage. */
+  prove(platform: Platform): Promise<Because | undefined>;
+  /** Makes the files; gives the folder that holds what lies at the root of the stage. Only after `prove` gave no reason. */
+  make(platform: Platform, task: Task): Promise<string>;
 }
 
 /** Finds the image that a reference means for a platform; see resolveFrom of the oci room. */

@@ -1,0 +1,39 @@
+import type { Digest, Key } from '../../content/index.ts';
+import type { ResolvedStage } from '../../dockerfile/index.ts';
+import type { Because } from '../plan.ts';
+
+/** What decides about the files of a stage, found out before anything is made. */
+export interface StageIdentity {
+  readonly stage: ResolvedStage;
+  /**
+   * Names the stage's files by all that they are made of: base, instructions, files of the context, arguments, platform, and the keys
+   * of the stages that it takes from. Undefined where something decides that no key can hold.
+   */
+  readonly key: Key | undefined;
+  /** Why there is no key: the stage is always made. */
+  readonly unkeyed: Because | undefined;
+  /** Why the key holds for a time only (max-age), such as a RUN that may use the network. The time is part of the key. */
+  readonly aging: Because | undefined;
+  /**
+   * The key by content instead: with digests of what other stages hand over in the place of their keys. A stage whose upstream was
+   * made again, and came out as before, is found by it. Undefined where `key` is, or where a digest is missing.
+   */
+  keyWith(contents: ReadonlyMap<number, Digest>): Key | undefined;
+}
+
+/** What decides about an image for one platform. */
+export interface PlatformIdentity {
+  /** Every stage that the target needs. */
+  readonly stages: readonly StageIdentity[];
+  /** The key of the target's files, configuration apart: a label does not change it. */
+  readonly files: Key | undefined;
+}
+
+/** What decides about an image, known without reading a layer of a base and before any stage is made. */
+export interface ImageIdentity {
+  readonly platforms: readonly PlatformIdentity[];
+  /** Files, configuration, annotations, compression and media types of all platforms. */
+  readonly image: Key | undefined;
+  /** Files, compression and media types of all platforms: images that have it in common have their own layers in common. */
+  readonly files: Key | undefined;
+}
