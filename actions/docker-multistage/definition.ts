@@ -24,6 +24,20 @@ export const definition = defineAction({
         'Registries that are spoken to without TLS, as host or host:port, such as registry.internal:5000; those on this machine always are.',
     }),
     load: input.flag({ description: 'Load the image into the local Docker engine under its tags.' }),
+    images: input.lines({
+      description:
+        'Several images at once, one a line: name=folder, or name=context=FOLDER,file=PATH,target=STAGE. Tags hold {name}; all other inputs are for each of them.',
+    }),
+    'bake-files': input.list({
+      description:
+        'Several images at once, from bake files of docker buildx: HCL, JSON or compose. What they say wins over the inputs; lists are joined.',
+    }),
+    'bake-targets': input.list({
+      description: 'Targets and groups of the bake files; default: the group default.',
+    }),
+    'bake-set': input.lines({
+      description: 'Values that win over the bake files, one a line, such as api.tags=ghcr.io/org/api:1.2.',
+    }),
     stages: input.lines({
       description:
         'Stages that are not built because their files are at hand, one name=folder a line, such as build=out. {os}, {arch}, {variant} and {platform} (as linux-amd64) are filled in.',
@@ -162,6 +176,7 @@ export const definition = defineAction({
     reference: 'The first tag with the digest.',
     layout: 'Absolute path of the OCI image layout, where there is one.',
     plan: 'JSON of the plan: how each stage is made and why.',
+    images: 'JSON of several images: digest, imageid, reference and reused by name.',
     reused: 'true when the image was there already and nothing was made.',
   },
 });

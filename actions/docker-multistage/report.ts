@@ -3,6 +3,7 @@ import { describePlan, type ImagePlan, type ImageResult } from '../../shared/ima
 import type { Traffic } from '../../shared/oci/index.ts';
 import {
   type Block,
+  details,
   heading,
   list,
   mono,
@@ -111,4 +112,54 @@ export function reportResult(
     ),
     ...warnings(told.warnings),
   ];
+}
+
+/** The plans of several images, one after the other. */
+export function reportPlans(
+  runs: readonly { readonly name: string; readonly run: { readonly plan: ImagePlan } }[],
+): Block[] {
+  return runs.flatMap(({ name, run }) => [heading(name), ...reportPlan(run.plan).slice(1)]);
+}
+
+/** Several images in one table, and what each came from folded below it. */
+export function reportImages(runs: readonly FinishedImage[], { milliseconds, traffic }: Effort): Block[] {
+  const reused = runs.filter(({ run }) => run.made!.result.reused).length;
+  const opening =
+    reused === runs.length
+      ? 'Nothing changed: all images were there already.'
+      : `${runs.length - reused} of ${runs.length} images made, the others were there already.`;
+  return [
+    heading(`${runs.length} images`),
+    paragraph([
+      strong(opening),
+      ` ${formatDuration(milliseconds)}, ${formatBytes(traffic.bytesSent)} sent and ${formatBytes(traffic.bytesReceived)} received in ${traffic.requests} requests.`,
+    ]),
+    table(
+      ['Image', 'Digest', 'How', { title: 'Moved', align: 'right' }, { title: 'Time', align: 'right' }],
+      runs.map(({ name, run, milliseconds: own }) => [
+        name,
+        mono(shortDigest(run.made!.result.descriptor.digest)),
+        run.made!.result.reused ? 'there already' : describePlan(run.plan).how,
+        formatBytes(run.made!.result.deliveries.reduce((sum, { bytes }) => sum + bytes, 0)),
+        formatDuration(own),
+      ]),
+    ),
+    ...runs
+      .filter(({ run }) => !run.made!.result.reused)
+      .map(({ name, run, milliseconds: own }) =>
+        details(
+          name,
+          reportResult(run.plan, run.made!.result, { milliseconds: own, traffic: run.made!.traffic }),
+        ),
+      ),
+  ];
+}
+
+interface FinishedImage {
+  readonly name: string;
+  readonly run: {
+    readonly plan: ImagePlan;
+    readonly made: { readonly result: ImageResult; readonly traffic: Traffic } | undefined;
+  };
+  readonly milliseconds: number;
 }

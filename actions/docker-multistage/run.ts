@@ -15,18 +15,28 @@ import {
   planImage,
   type ResolveImage,
 } from '../../shared/image/index.ts';
-import { dockerCredentials, RegistryClient, resolveImage, type Traffic } from '../../shared/oci/index.ts';
+import {
+  dockerCredentials,
+  formatPlatform,
+  RegistryClient,
+  resolveImage,
+  type Traffic,
+} from '../../shared/oci/index.ts';
 import { summary } from '../../shared/report/index.ts';
 import type { definition } from './definition.ts';
 import { openDeliveries, readNames, readRegistries } from './deliveries.ts';
 import { exportImage } from './export.ts';
+import { readImages } from './images.ts';
 import { lintImage, parseLevels } from './lint.ts';
+import { runImages } from './many.ts';
 import { parseOutputs } from './outputs.ts';
 import { reportPlan, reportResult } from './report.ts';
 import { keyTagUse, readBuilder, readRequest } from './request.ts';
 
 /** Plans the image, makes what is not there, brings it where it is asked for, and says what was done and why. */
 export async function main(host: Host, inputs: ImageInputs): Promise<void> {
+  const images = await readImages(host, inputs);
+  if (images !== undefined) return await runImages(host, inputs, images);
   const started = performance.now();
   const request = readRequest(host, inputs, cacheFolder(), process.env);
   const run = await runImage(host, inputs, request, inputs.plan);
@@ -66,7 +76,8 @@ export function cacheFolder(env: Readonly<Record<string, string | undefined>> = 
 
 /**
  * Plans and makes an image, with all that the inputs say beside the request: where it goes, and how a builder is asked. A spare
- * layout takes what is made, and is not filled with an image that a registry has already.
+ * layout takes what is made, and is not filled with an image that a registry has already. Who runs several images shares their
+ * registries, closes them, and cleans their layouts up.
  */
 export async function runImage(
   host: Host,
@@ -74,14 +85,16 @@ export async function runImage(
   request: ImageRequest,
   planOnly: boolean,
   spareLayout = false,
+  shared?: Registries,
 ): Promise<ImageRun> {
   const builder = readBuilder(host, inputs);
   const outputs = parseOutputs(inputs.outputs, host.workspace);
   readNames(inputs.tags);
   const levels = parseLevels(inputs['lint-levels']);
-  const client = await openClient(host, readRegistries(inputs['insecure-registries']));
+  const own = shared ?? (await openRegistries(host, inputs));
   try {
-    const plan = await planFrom(host, client, request, planOnly);
+    const { client } = own;
+    const plan = await planFrom(host, own, request, planOnly);
     warn(host, plan);
     if (inputs.lint) lintImage(host, plan, levels);
     if (planOnly) return { plan, made: undefined };
@@ -89,25 +102,45 @@ export async function runImage(
     const result = await make(host, inputs, plan, places.deliveries, builder);
     await exportImage(host, plan, result, places, inputs, outputs, request.cache);
     // What no name leads to any more would stay for ever: each build of a moving tag leaves its old layers behind.
-    if (places.layout !== undefined && !result.reused) await places.local?.collectGarbage();
+    if (shared === undefined && places.layout !== undefined && !result.reused)
+      await places.local?.collectGarbage();
     const filled = result.deliveries.some(({ kind }) => kind === 'layout');
     const layout = filled ? places.layout : undefined;
     return { plan, made: { result, traffic: client.traffic(), names: places.names, layout } };
   } finally {
-    client.close();
+    if (shared === undefined) own.client.close();
   }
+}
+
+/** The registries of a run and the bases that came from them: images that are made side by side share both. */
+export interface Registries {
+  readonly client: RegistryClient;
+  readonly images: ResolveImage;
+  /** As `images`, with every blob fetched once. */
+  readonly kept: ResolveImage;
+}
+
+export async function openRegistries(host: Host, inputs: ImageInputs): Promise<Registries> {
+  const client = await openClient(host, readRegistries(inputs['insecure-registries']));
+  const known = new Map<string, ReturnType<ResolveImage>>();
+  const images: ResolveImage = (reference, platform) => {
+    const name = `${reference} ${formatPlatform(platform)}`;
+    const found = known.get(name) ?? resolveImage(client, reference, platform);
+    known.set(name, found);
+    return found;
+  };
+  return { client, images, kept: keepBlobs(images, join(host.temporary, 'blobs')) };
 }
 
 async function planFrom(
   host: Host,
-  client: RegistryClient,
+  { images, kept }: Registries,
   request: ImageRequest,
   planOnly: boolean,
 ): Promise<ImagePlan> {
-  const registries: ResolveImage = (reference, platform) => resolveImage(client, reference, platform);
   // A plan alone reads nothing twice.
-  const images = planOnly ? registries : keepBlobs(registries, join(host.temporary, 'blobs'));
-  return await host.task('Plan the image', () => planImage(request, images, join(host.temporary, 'plan')));
+  const from = planOnly ? images : kept;
+  return await host.task('Plan the image', () => planImage(request, from, join(host.temporary, 'plan')));
 }
 
 async function make(

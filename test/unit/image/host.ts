@@ -58,7 +58,7 @@ export async function runAction(
   inputs: Readonly<Record<string, string>>,
   signal?: AbortSignal,
 ): Promise<MemoryHost> {
-  const host = memoryHost(workspace, signal);
+  const host = { ...memoryHost(workspace, signal), input: (name: string) => inputs[name] };
   await main(
     host,
     readInputs(definition, (name) => inputs[name]),
