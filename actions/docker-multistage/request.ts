@@ -87,6 +87,8 @@ function mapValues<A, B>(record: Readonly<Record<string, A>>, map: (value: A) =>
 }
 
 function contextValue(value: string, workspace: string): string {
+  const layout = /^oci-layout:\/\/(.*)$/s.exec(value)?.[1];
+  if (layout !== undefined) return `oci-layout://${resolve(workspace, layout)}`;
   return /^[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(value) || isAbsolute(value)
     ? value
     : resolve(workspace, value);

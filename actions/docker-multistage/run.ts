@@ -18,8 +18,10 @@ import {
 import {
   dockerCredentials,
   formatPlatform,
+  isLayoutReference,
   RegistryClient,
   resolveImage,
+  resolveLayoutImage,
   type Traffic,
 } from '../../shared/oci/index.ts';
 import { summary } from '../../shared/report/index.ts';
@@ -125,11 +127,16 @@ export async function openRegistries(host: Host, inputs: ImageInputs): Promise<R
   const known = new Map<string, ReturnType<ResolveImage>>();
   const images: ResolveImage = (reference, platform) => {
     const name = `${reference} ${formatPlatform(platform)}`;
-    const found = known.get(name) ?? resolveImage(client, reference, platform);
+    const found = known.get(name) ?? resolve(client, reference, platform);
     known.set(name, found);
     return found;
   };
   return { client, images, kept: keepBlobs(images, join(host.temporary, 'blobs')) };
+}
+
+async function resolve(client: RegistryClient, ...[reference, platform]: Parameters<ResolveImage>) {
+  if (isLayoutReference(reference)) return await resolveLayoutImage(reference, platform);
+  return await resolveImage(client, reference, platform);
 }
 
 async function planFrom(

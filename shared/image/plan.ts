@@ -100,7 +100,7 @@ function unique(warnings: readonly PlanWarning[]): PlanWarning[] {
 /** The reason to give the whole image to BuildKit, if there is one. */
 function whole(platforms: readonly PlatformPlan[], request: ImageRequest): Because | undefined {
   const remote = Object.entries(request.contexts).find(([, value]) =>
-    /^(?!docker-image:)[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(value),
+    /^(?!docker-image:|oci-layout:)[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(value),
   );
   if (remote !== undefined)
     return { reason: `the build context "${remote[0]}" is at ${remote[1]}`, lines: undefined };

@@ -9,7 +9,13 @@ import {
   type StageGraph,
 } from '../dockerfile/index.ts';
 import { didYouMean, Failure } from '../host/index.ts';
-import { formatPlatform, type ImageConfig, type Platform, type ResolvedImage } from '../oci/index.ts';
+import {
+  formatPlatform,
+  type ImageConfig,
+  isLayoutReference,
+  type Platform,
+  type ResolvedImage,
+} from '../oci/index.ts';
 import type { ContentDigests } from './files/digests.ts';
 import { diskTree } from './files/disk.ts';
 import type { Directory } from './files/tree.ts';
@@ -228,6 +234,7 @@ function contextsFor(
   for (const [name, value] of Object.entries(request.contexts)) {
     if (value.startsWith('docker-image://'))
       contexts.set(name, { kind: 'image', reference: value.slice('docker-image://'.length) });
+    else if (isLayoutReference(value)) contexts.set(name, { kind: 'image', reference: value });
     else if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value) && !/^git@/.test(value))
       contexts.set(name, { kind: 'directory', path: value });
   }

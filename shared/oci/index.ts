@@ -14,6 +14,7 @@ export {
 export type { Traffic } from './http.ts';
 export { type LayerOptions, layerType, readLayer, type WrittenLayer, writeLayer } from './layer.ts';
 export { type Layout, openLayout, type TaggedDescriptor } from './layout.ts';
+export { isLayoutReference, resolveLayoutImage } from './layout-reference.ts';
 export { describe, type ImageDocument, parseConfig, parseDocument } from './manifest.ts';
 export {
   formatPlatform,
