@@ -2,7 +2,7 @@
 export { runWorkflow, type WorkflowRun } from './act.ts';
 
 export { type BaseImages, baseImages } from './base-images.ts';
-export { type BuildKit, buildkit } from './buildkit.ts';
+export { type BuildKit, buildkit, forgetSteps, freshBuildkit } from './buildkit.ts';
 export { type Checkout, freshClone, freshHome } from './checkout.ts';
 export { type Container, startContainer } from './container.ts';
 export { containerdEngine, docker, type Engine, engine } from './engine.ts';

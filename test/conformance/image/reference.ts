@@ -137,7 +137,8 @@ export function comparable({ rootfs, created: _, history, ...rest }: ImageConfig
   };
 }
 
-async function listTar(path: string): Promise<Record<string, string>> {
+/** What is in an archive of a root file system, by path, without times. */
+export async function listTar(path: string): Promise<Record<string, string>> {
   const tree: Record<string, string> = {};
   for await (const { entry, content } of readTar(createReadStream(path))) {
     const { type, mode, uid, gid, linkname = '', size } = entry;
