@@ -75,7 +75,10 @@ async function printed(host: Host, inputs: Inputs<typeof definition>): Promise<B
     return JSON.parse(stdout.toString()) as BakeFile;
   } catch (error) {
     if (!(error instanceof ExecError) || error.reason === 'cancelled') throw error;
-    if (error.reason === 'missing' || /is not a docker command|unknown command: docker buildx/.test(error.stderr))
+    if (
+      error.reason === 'missing' ||
+      /is not a docker command|unknown (command|(shorthand )?flag): /.test(error.stderr)
+    )
       throw new Failure(
         'Bake files are resolved by docker buildx, which is not installed; install it, or name the images with the input "images".',
         { cause: error },

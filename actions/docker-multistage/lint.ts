@@ -27,7 +27,10 @@ function parseLevel(line: string): [string, Level] {
 /** Annotates what the lint finds, with the fix. Findings of the level "error" are a Failure, before anything is made. */
 export function lintImage(host: Host, plan: ImagePlan, levels: Readonly<Record<string, Level>>): void {
   const ignore = plan.ignore === undefined ? undefined : createIgnore(plan.ignore.text);
-  const findings = lint(plan.dockerfile, { levels, context: { ignore } }).filter((one) => matters(one, plan));
+  const findings = lint(plan.dockerfile, {
+    levels,
+    context: { ignore, named: Object.keys(plan.request.contexts) },
+  }).filter((one) => matters(one, plan));
   for (const finding of findings) annotate(host, plan, finding);
   const errors = findings.filter(({ level }) => level === 'error');
   if (errors.length === 0) return;

@@ -20,6 +20,8 @@ export interface Subject {
 }
 
 export interface ContextFacts {
+  /** Names of build contexts that are given: a base of that name is no image of a registry. */
+  readonly named?: readonly string[] | undefined;
   /** What the .dockerignore in force says; undefined where there is none. */
   readonly ignore: Ignore | undefined;
 }
@@ -69,7 +71,8 @@ export function toSubject(
 ): Subject {
   const { globals, globalNames } = readGlobals(dockerfile);
   const parts: Part[] = [];
-  for (const stage of dockerfile.stages) parts.push(toPart(dockerfile, stage, parts, globals));
+  const named = context?.named ?? [];
+  for (const stage of dockerfile.stages) parts.push(toPart(dockerfile, stage, parts, globals, named));
   const shipped = new Set<Part>();
   for (let part: Part | undefined = parts.at(-1); part !== undefined; part = baseOf(part)) shipped.add(part);
   const stages = parts.map((part) => Object.assign(part, { shipped: shipped.has(part) }));
@@ -120,9 +123,10 @@ function toPart(
   stage: Stage,
   before: readonly Part[],
   globals: ReadonlyMap<string, string>,
+  named: readonly string[],
 ): Part {
   const lines = stage.instructions.map((instruction) => toLine(dockerfile, instruction));
-  return { stage, base: toBase(dockerfile, stage, before, globals), shipped: false, lines };
+  return { stage, base: toBase(dockerfile, stage, before, globals, named), shipped: false, lines };
 }
 
 function toLine(dockerfile: Dockerfile, instruction: Instruction): Line {
@@ -140,12 +144,14 @@ function toBase(
   stage: Stage,
   before: readonly Part[],
   globals: ReadonlyMap<string, string>,
+  named: readonly string[],
 ): PartBase {
   const expansion = tryExpand(dockerfile, stage.from, globals);
   if (expansion === undefined || expansion.word === '') return { kind: 'unknown' };
   const text = expansion.word;
   const part = before.findLast((one) => one.stage.name === text);
   if (part !== undefined) return { kind: 'stage', part };
+  if (named.includes(text)) return { kind: 'unknown' };
   if (text === 'scratch') return { kind: 'scratch' };
   try {
     return { kind: 'image', text, reference: parseReference(text) };

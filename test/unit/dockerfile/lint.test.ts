@@ -370,3 +370,9 @@ describe('docs/dockerfile-lint.md', () => {
     expect(page).toContain(`| --- | --- | --- | --- |\n${rows.join('\n')}\n\n`);
   });
 });
+
+it('takes a build context that is given for no image of a registry', () => {
+  const text = 'FROM base\nUSER 1\n';
+  expect(rulesOf(text)).toContain('latest-tag 1');
+  expect(rulesOf(text, { context: { ignore: undefined, named: ['base'] } })).toEqual([]);
+});
