@@ -26,7 +26,7 @@ export function openDigests(memory?: string): ContentDigests {
     name: (file) => digests.of(file),
     of: async ({ content, size }) => {
       if (content.kind === 'pending') throw new Error('A stage that was not built yet has no digests.');
-      if (content.kind !== 'disk') return content.digest;
+      if (content.kind !== 'disk' || content.digest !== undefined) return content.digest;
       const path = diskPath(content.path);
       if (typeof path === 'string' && size < LARGE) {
         const digest = remembered.digest(path);

@@ -43,8 +43,11 @@ export interface SpecialFile extends Owned {
 
 /** Where the bytes of a file are. */
 export type Content =
-  /** A file of this machine. Bytes of its path that are not UTF-8 are escaped (see nameFromBytes). */
-  | { readonly kind: 'disk'; readonly path: string }
+  /**
+   * A file of this machine. Bytes of its path that are not UTF-8 are escaped (see nameFromBytes). `digest` is that of a file which
+   * this run wrote itself; one of the context has none, and is hashed.
+   */
+  | { readonly kind: 'disk'; readonly path: string; readonly digest?: Digest }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly digest: Digest }
   /** A member of an archive, by its place in it. */
   | { readonly kind: 'member'; readonly archive: Archive; readonly ordinal: number; readonly digest: Digest }

@@ -15,6 +15,8 @@ export interface FoundResult {
   readonly key: Digest;
   /** Bytes that fetching it moves. */
   readonly size: number;
+  /** Of the files (see contentDigest): what is fetched is held to it. */
+  readonly content: Digest;
   /** Which store and where, for the log. */
   readonly where: string;
 }
@@ -27,6 +29,19 @@ export interface MadeResult {
   readonly files: Directory;
 }
 
+/** A result that was found under one key, and shall be under another one too: its inputs differ, and what they made does not. */
+export interface KnownResult {
+  readonly name: string;
+  readonly keys: readonly Digest[];
+  readonly found: FoundResult;
+}
+
+/** What the record of a branch has of a stage. */
+export interface RecordedResult {
+  readonly keys: readonly Digest[];
+  readonly content: Digest;
+}
+
 /**
  * Results of stages by key, kept between runs in a registry, the Actions cache or a folder. Like every store it is a help and never a
  * condition: nothing but cancellation is thrown; what goes wrong is told in the task's log, and the stage is made.
@@ -34,12 +49,20 @@ export interface MadeResult {
 export interface StageResults {
   /** How messages call it. */
   readonly name: string;
+  /** Whether this run may store results; `save` does nothing where it is false. */
+  readonly writable: boolean;
   /** Which results there are; one request where little changed since the last build of the branch. */
   find(wanted: readonly WantedResult[], task: Task): Promise<ReadonlyMap<Digest, FoundResult>>;
   /** The files of a found result, verified whole; undefined when they cannot be had, and the stage has to be made. */
   fetch(found: FoundResult, task: Task): Promise<Directory | undefined>;
   /** The keys of the last build on this branch, its base or the default branch, by name of stage, for explanations. */
   previous(task: Task): Promise<ReadonlyMap<string, Key> | undefined>;
+  /** The results of that build, by name of stage. */
+  recorded(task: Task): Promise<ReadonlyMap<string, RecordedResult>>;
   /** Stores results and the branch's record of keys; only for trusted runs. */
-  save(made: readonly MadeResult[], keys: ReadonlyMap<string, Key>, task: Task): Promise<void>;
+  save(
+    made: readonly (MadeResult | KnownResult)[],
+    keys: ReadonlyMap<string, Key>,
+    task: Task,
+  ): Promise<void>;
 }
