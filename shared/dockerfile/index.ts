@@ -11,6 +11,7 @@ export {
 } from './lint/index.ts';
 export type * from './model.ts';
 export { parseDockerfile } from './parse.ts';
+export { isGitReference } from './remote.ts';
 export type { ResolveOptions } from './resolution.ts';
 export { resolveGraph } from './resolve.ts';
 export type { NamedContext } from './stages.ts';

@@ -162,6 +162,8 @@ export interface RunStep extends StepBase {
   readonly mounts: readonly RunMount[];
   readonly network: 'default' | 'none' | 'host';
   readonly security: 'sandbox' | 'insecure';
+  /** Devices of the builder that the command may use (`--device`); absent where there are none. */
+  readonly devices?: readonly string[] | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly workdir: string;
   readonly user: string;

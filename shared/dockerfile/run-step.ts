@@ -30,6 +30,7 @@ export function runStep(scene: Scene, { instruction, sources }: Command, stateme
     mounts,
     network: statement.network,
     security: statement.security,
+    ...(statement.devices.length > 0 && { devices: statement.devices }),
     env: Object.fromEntries(scene.draft.env),
     workdir: cleanPath(workdirOf(scene.draft)),
     user: scene.draft.config.User ?? '',

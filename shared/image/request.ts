@@ -38,8 +38,28 @@ export interface ImageRequest {
   readonly own?: readonly string[] | undefined;
   /** Folder for what is remembered across projects: indexes of base layers. */
   readonly cache: string;
+  /** Seconds for which the key of a stage holds that may depend on more than its inputs; 0 for never, default: seven days. */
+  readonly maxAge?: number | undefined;
+  /** How a builder runs RUN; default: with nothing special. */
+  readonly runs?: RunSurroundings | undefined;
   /** Why the image has to be made by BuildKit whatever the Dockerfile says, such as attestations that were asked for. */
   readonly builderOnly: string | undefined;
+}
+
+/** What surrounds every RUN and can change what comes of it: part of the keys of stages that have one. */
+export interface RunSurroundings {
+  /** Network of a RUN that names none. */
+  readonly network: string | undefined;
+  readonly addHosts: readonly string[];
+  readonly ulimit: readonly string[];
+  readonly shmSize: string | undefined;
+  readonly cgroupParent: string | undefined;
+  /** Ids of the secrets that are given, never their values. */
+  readonly secrets: readonly string[];
+  /** Ids of the SSH agents and keys that are given. */
+  readonly ssh: readonly string[];
+  /** Stages that have to be run again in any case, by name. */
+  readonly again: readonly string[];
 }
 
 /** A stage whose files come out the same when its commands run on this machine, as far as reading it can tell. */

@@ -1,0 +1,34 @@
+import { Key, type KeyPart } from '../../content/index.ts';
+import type { StageGraph } from '../../dockerfile/index.ts';
+import { formatPlatform, type ImageConfig } from '../../oci/index.ts';
+import type { ImageRequest } from '../request.ts';
+
+/** The key of an image: its files, and all that is written around them. */
+export function imageKeyOf(
+  request: ImageRequest,
+  graphs: readonly StageGraph[],
+  files: Key | undefined,
+): Key | undefined {
+  if (files === undefined) return undefined;
+  return Key.of({
+    ...files.parts,
+    configurations: Object.fromEntries(
+      graphs.map((graph) => [formatPlatform(graph.platform), configuration(graph)]),
+    ),
+    annotations: request.annotations.map(({ kind, platform, key, value }) => ({
+      kind,
+      platform: platform === undefined ? null : formatPlatform(platform),
+      key,
+      value,
+    })),
+    only: request.builderOnly ?? null,
+  });
+}
+
+function configuration({ stages, target }: StageGraph): KeyPart {
+  return plain(stages.find(({ index }) => index === target)!.config);
+}
+
+function plain(config: ImageConfig): KeyPart {
+  return JSON.parse(JSON.stringify(config)) as KeyPart;
+}

@@ -1,0 +1,116 @@
+import type { KeyPart } from '../../content/index.ts';
+import { type CopyStep, createMatcher, type Ignore } from '../../dockerfile/index.ts';
+import { Failure } from '../../host/index.ts';
+import { copyPath, expandSource, splitParents } from '../files/copy.ts';
+import type { ContentDigests } from '../files/digests.ts';
+import { parseChmod } from '../files/mode.ts';
+import { clean, type Directory, fileSystem, follow, join, lookup, type Node, walk } from '../files/tree.ts';
+import { Unmodelled } from '../files/unmodelled.ts';
+
+/** Files that a step takes from a tree, by their path there: what they are, in the order in which they are taken. */
+interface Selection {
+  /** Paths that the sources stand for, in order: they decide where each file goes. */
+  readonly tops: readonly KeyPart[];
+  readonly nodes: Iterable<{ readonly path: string; readonly node: Node }>;
+}
+
+/**
+ * What COPY or ADD takes from a folder of this machine, as a part of a key: the same code selects that copies when the stage is
+ * assembled. Modes are those after `--chmod`, so a mode that is overwritten does not count.
+ *
+ * @throws Failure where a source is missing, Unmodelled where BuildKit may take another selection: such a step has no key.
+ */
+export async function copiedFiles(
+  tree: Directory,
+  step: CopyStep,
+  digests: ContentDigests,
+): Promise<Readonly<Record<string, KeyPart>>> {
+  const exclude = step.exclude.length === 0 ? undefined : createMatcher(step.exclude);
+  const tops: KeyPart[] = [];
+  const nodes: { path: string; node: Node }[] = [];
+  for (const source of step.sources) {
+    const found = select(tree, source, step, exclude);
+    tops.push(...found.tops);
+    for (const one of found.nodes) nodes.push(one);
+  }
+  return { tops, files: await fileParts(nodes, digests) };
+}
+
+function select(tree: Directory, source: string, step: CopyStep, exclude: Ignore | undefined): Selection {
+  const parents = step.parents ? splitParents(source) : undefined;
+  if (parents?.pattern === '') throw new Unmodelled('COPY --parents takes everything', step.lines);
+  const include = parents === undefined ? undefined : createMatcher([parents.pattern]);
+  const paths = expandSource(tree, parents?.root ?? source);
+  if (paths.length === 0) throw new Unmodelled(`${source} matches nothing`, step.lines);
+  const tops = parents === undefined ? paths : paths.map((root) => ({ root, pattern: parents.pattern }));
+  const chmod = step.chmod === undefined ? undefined : parseChmod(step.chmod);
+  const whole = exclude === undefined && include === undefined && chmod === undefined;
+  const below = (path: string) =>
+    whole
+      ? everything(tree, path)
+      : copied(tree, path, { destination: COPIED, owner: undefined, chmod, exclude, include });
+  return { tops, nodes: paths.flatMap((path) => [...below(path)]) };
+}
+
+const COPIED = '/copied/';
+
+/** What lies at a path and below it, under the names by which it is asked for. */
+function* everything(tree: Directory, path: string): Selection['nodes'] {
+  const node = lookup(tree, follow(tree, path));
+  if (node === undefined) throw new Failure(`/${clean(path)} is not there.`);
+  if (node.type === 'directory') yield* walk(node, clean(path));
+  else yield { path: clean(path), node };
+}
+
+/** What arrives of a path in an empty folder. */
+function* copied(tree: Directory, path: string, options: Parameters<typeof copyPath>[3]): Selection['nodes'] {
+  const fs = fileSystem();
+  copyPath(fs, tree, path, options);
+  const arrived = lookup(fs.root, clean(COPIED)) as Directory;
+  const isDirectory = lookup(tree, follow(tree, path))?.type === 'directory';
+  for (const one of walk(arrived))
+    yield { path: isDirectory ? join(clean(path), one.path) : clean(path), node: one.node };
+}
+
+/** What a mount binds from a folder of this machine: all that lies at its source. */
+export async function boundFiles(
+  tree: Directory,
+  source: string,
+  digests: ContentDigests,
+): Promise<Readonly<Record<string, KeyPart>>> {
+  return { top: clean(source), files: await fileParts([...everything(tree, source)], digests) };
+}
+
+/** Everything below a folder. */
+export async function allFiles(
+  tree: Directory,
+  digests: ContentDigests,
+): Promise<Readonly<Record<string, KeyPart>>> {
+  return await fileParts([...walk(tree)], digests);
+}
+
+async function fileParts(
+  nodes: readonly { readonly path: string; readonly node: Node }[],
+  digests: ContentDigests,
+): Promise<Readonly<Record<string, KeyPart>>> {
+  const first = new Map<Node, string>();
+  const parts = nodes.map(async ({ path, node }) => {
+    const before = node.type === 'file' ? first.get(node) : undefined;
+    if (before === undefined) first.set(node, path);
+    const text = await partOf(node, digests);
+    return [path, before === undefined ? text : `${text} = ${before}`] as const;
+  });
+  return Object.fromEntries(await Promise.all(parts));
+}
+
+/** Type, mode, and content or target. Owners are root's: those of a folder of this machine never count. */
+async function partOf(node: Node, digests: ContentDigests): Promise<string> {
+  switch (node.type) {
+    case 'symlink':
+      return `symlink -> ${node.target}`;
+    case 'file':
+      return `file ${node.mode.toString(8)} ${await digests.name(node)}`;
+    default:
+      return `${node.type} ${node.mode.toString(8)}`;
+  }
+}
