@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -17,6 +18,9 @@ interface Remembered {
   readonly stamp: Stamp;
   readonly digest: string;
 }
+
+/** The digest of a file's content as hexadecimal digits, given its size in bytes; undefined when there is no such file. */
+type HashFile = (file: string, size: number) => string | undefined;
 
 /**
  * Times within this many nanoseconds of the moment of hashing are not trusted: a write in the same tick of the file system's
@@ -30,27 +34,33 @@ const RACY = 20_000_000n;
  * a trip through the thread pool for each.
  */
 export class FileDigests {
+  readonly #hash: HashFile;
   readonly #memory: Map<string, Remembered>;
   readonly #path: string | undefined;
   readonly #used = new Set<string>();
   #changed = false;
 
-  private constructor(path: string | undefined, memory: Map<string, Remembered>) {
+  private constructor(path: string | undefined, hash: HashFile, memory: Map<string, Remembered>) {
+    this.#hash = hash;
     this.#path = path;
     this.#memory = memory;
   }
 
-  /** Remembers across runs in the file `path`; a missing or damaged one counts as empty. Without a path: for this run alone. */
-  static open(path?: string): FileDigests {
-    if (path === undefined) return new FileDigests(undefined, new Map());
+  /**
+   * Remembers across runs in the file `path`; a missing or damaged one counts as empty. Without a path: for this run alone. Digests
+   * of another kind than SHA-256 need a file of their own.
+   */
+  static open(path?: string, hash: HashFile = sha256): FileDigests {
+    if (path === undefined) return new FileDigests(undefined, hash, new Map());
     try {
       const entries = JSON.parse(readFileSync(path, 'utf8')) as [string, string, string][];
       return new FileDigests(
         path,
+        hash,
         new Map(entries.map(([name, stamp, digest]) => [name, { stamp, digest }])),
       );
     } catch {
-      return new FileDigests(path, new Map());
+      return new FileDigests(path, hash, new Map());
     }
   }
 
@@ -61,13 +71,14 @@ export class FileDigests {
   digest(file: string, { through = false }: { through?: boolean } = {}): string | undefined {
     const before = stat(file);
     if (before === undefined) return undefined;
-    if (before.isSymbolicLink()) return through ? hash(file) : undefined;
+    if (before.isSymbolicLink())
+      return through ? this.#hash(file, statSync(file, { throwIfNoEntry: false })?.size ?? 0) : undefined;
     if (!before.isFile()) return undefined;
     this.#used.add(file);
     const stamp = stampOf(before);
     const known = this.#memory.get(file);
     if (known?.stamp === stamp) return known.digest;
-    const digest = hash(file);
+    const digest = this.#hash(file, Number(before.size));
     if (digest !== undefined) this.#remember(file, stamp, digest, before);
     return digest;
   }
@@ -110,7 +121,7 @@ function stampOf(stats: BigIntStats): Stamp {
   return `${stats.size}.${stats.mtimeNs}.${stats.ctimeNs}.${stats.ino}`;
 }
 
-function hash(file: string): string | undefined {
+function sha256(file: string): string | undefined {
   try {
     return createHash('sha256').update(readFileSync(file)).digest('hex');
   } catch (error) {

@@ -128,13 +128,11 @@ async function makeLayer(
 
 async function writeMembers(workshop: Workshop, platform: PlatformPlan, layer: StepLayer, task: Task) {
   const { request, digests } = workshop.plan;
-  const members = await Promise.all(
-    layer.members.map(async ({ entry, file }) => {
-      if (file === undefined) return { entry };
-      const digest = await digests.of(file);
-      return { entry, content: () => platform.bench.contents.open(file, digest) };
-    }),
-  );
+  const members = layer.members.map(({ entry, file }) => {
+    if (file === undefined) return { entry };
+    const name = digests.name(file);
+    return { entry, content: () => platform.bench.contents.open(file, name) };
+  });
   const { descriptor: of, diffId } = await writeLayer(members, {
     compression: request.compression,
     docker: request.mediaTypes === 'docker',

@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, readFileSync } from 'node:fs';
+import { createHash, type Hash } from 'node:crypto';
+import { createReadStream, createWriteStream, lstatSync, readFileSync } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Digest, digestOf } from '../../content/index.ts';
+import { blobAlgorithm, type Digest, startBlob } from '../../content/index.ts';
+import { Failure } from '../../host/index.ts';
 import { once } from '../once.ts';
 import { changed } from './digests.ts';
 import { diskPath } from './disk.ts';
@@ -12,13 +13,17 @@ import type { LayerMembers } from './layer-index.ts';
 import type { Archive, Content, RegularFile } from './tree.ts';
 
 type Member = Extract<Content, { kind: 'member' }>;
+type OnDisk = Extract<Content, { kind: 'disk' }>;
 
 /** Gives the bytes of files, wherever they are. */
 export interface Contents {
   /** Takes the members of archives out that these files need: each archive is read once. */
   prepare(files: Iterable<RegularFile>): Promise<void>;
-  /** The bytes of a file, checked against `digest` where it is given. What `prepare` has not seen is an error. */
-  open(file: RegularFile, digest?: Digest): AsyncIterable<Uint8Array>;
+  /**
+   * The bytes of a file; of one of this machine checked against its name in keys (ContentDigests.name) where it is given. What
+   * `prepare` has not seen is an error.
+   */
+  open(file: RegularFile, name?: string): AsyncIterable<Uint8Array>;
   read(file: RegularFile): Promise<Buffer>;
 }
 
@@ -32,7 +37,7 @@ export function createContents(
       for (const [archive, wanted] of byArchive(files))
         await takeOut(await members(archive), wanted, directory);
     },
-    open: (file, digest) => open(file, directory, digest),
+    open: (file, name) => open(file, directory, name),
     read: async (file) => {
       await contents.prepare([file]);
       const chunks: Uint8Array[] = [];
@@ -121,7 +126,7 @@ async function* observed(
   }
 }
 
-function open(file: RegularFile, directory: string, digest: Digest | undefined): AsyncIterable<Uint8Array> {
+function open(file: RegularFile, directory: string, name: string | undefined): AsyncIterable<Uint8Array> {
   const { content } = file;
   switch (content.kind) {
     case 'bytes':
@@ -129,10 +134,8 @@ function open(file: RegularFile, directory: string, digest: Digest | undefined):
     case 'member':
       return readFrom(spooled(directory, (content satisfies Member).digest));
     case 'disk':
-      if (file.size <= SMALL) return small(content.path, digest);
-      return digest === undefined
-        ? readFrom(content.path)
-        : verified(readFrom(content.path), digest, content.path);
+      if (file.size <= SMALL) return small(file, content, name);
+      return name === undefined ? readFrom(content.path) : verified(file, content, name);
     case 'pending':
       throw new Error('The content of a stage that was not built yet is asked for.');
   }
@@ -141,9 +144,14 @@ function open(file: RegularFile, directory: string, digest: Digest | undefined):
 /** Files up to here are read in one call: a stream for each of thousands costs more than what it reads. */
 const SMALL = 256 * 1024;
 
-async function* small(path: string, digest: Digest | undefined): AsyncGenerator<Uint8Array> {
-  const bytes = readFileSync(diskPath(path));
-  if (digest !== undefined && digestOf(bytes) !== digest) throw changed(path);
+async function* small(
+  file: RegularFile,
+  content: OnDisk,
+  name: string | undefined,
+): AsyncGenerator<Uint8Array> {
+  const bytes = readFileSync(diskPath(content.path));
+  if (name !== undefined && hashFor(name, bytes.length).update(bytes).digest('hex') !== digits(name))
+    throw otherThanNamed(file, content);
   if (bytes.length > 0) yield bytes;
 }
 
@@ -155,13 +163,28 @@ async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   if (bytes.length > 0) yield bytes;
 }
 
-/** The plan keyed the image by this digest: other bytes must not go out under that key. */
-async function* verified(
-  content: AsyncIterable<Uint8Array>,
-  digest: Digest,
-  path: string,
-): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256');
-  yield* observed(content, (chunk) => hash.update(chunk));
-  if (`sha256:${hash.digest('hex')}` !== digest) throw changed(path);
+/** The plan keyed the image by this name: other bytes must not go out under that key. */
+async function* verified(file: RegularFile, content: OnDisk, name: string): AsyncGenerator<Uint8Array> {
+  const hash = hashFor(name, file.size);
+  yield* observed(readFrom(content.path), (chunk) => hash.update(chunk));
+  if (hash.digest('hex') !== digits(name)) throw otherThanNamed(file, content);
+}
+
+function hashFor(name: string, size: number): Hash {
+  const blob = blobAlgorithm(name);
+  return blob === undefined ? createHash('sha256') : startBlob(blob, size);
+}
+
+function digits(name: string): string {
+  return name.slice(name.indexOf(':') + 1);
+}
+
+/** A file whose times are as they were has not changed: then it is Git's index that tells of other bytes. */
+function otherThanNamed({ size }: RegularFile, { path, seen }: OnDisk): Failure {
+  const now = lstatSync(diskPath(path), { throwIfNoEntry: false });
+  const same = now?.size === size && now.mtimeMs === seen?.mtimeMs && now.ctimeMs === seen.ctimeMs;
+  if (!same) return changed(path);
+  return new Failure(
+    `${path} does not hold what Git's index says, which happens when attributes or core.autocrlf were changed after the checkout; "git add --renormalize ." mends it, and so does touching the file.`,
+  );
 }

@@ -1,49 +1,65 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type Digest, FileDigests } from '../../content/index.ts';
+import { BlobNames, type Digest, FileDigests } from '../../content/index.ts';
 import { Failure } from '../../host/index.ts';
 import { once } from '../once.ts';
 import { diskPath } from './disk.ts';
 import type { RegularFile } from './tree.ts';
 
-/** Digests of the files of trees; those of this machine's files are remembered from run to run. */
+/** What names the bytes of files in keys, and what their digests are; what was found out is remembered from run to run. */
 export interface ContentDigests {
   of(file: RegularFile): Promise<Digest>;
-  /** Names a file's bytes in keys: the same name for the same bytes on every machine, and cheaper than a digest where Git knows it. */
-  name(file: RegularFile): Promise<string>;
+  /**
+   * Names a file's bytes in keys: the same name for the same bytes on every machine, and cheaper than a digest where Git knows it.
+   * `blob:` and Git's id for files of this machine, a digest for files that came out of
+   * archives, stores and Dockerfiles.
+   */
+  name(file: RegularFile): string;
+  /** How many files of this machine were named by Git's index, and how many had to be read. */
+  readonly counts: { readonly known: number; readonly read: number };
   /** Writes down what this run learnt. */
   save(): void;
 }
 
 /** Files from this size on are read as a stream, for whole they would fill the memory. */
-const LARGE = 256 * 2 ** 20;
+const LARGE = 64 * 2 ** 20;
 
 /** `memory` is the file in which digests are remembered; without it they hold for this run alone. */
 export function openDigests(memory?: string): ContentDigests {
-  const remembered = FileDigests.open(memory);
+  let opened: FileDigests | undefined;
+  const names = BlobNames.open(memory?.replace(/(\.json)?$/, '-names.json'));
   const large = new Map<string, Promise<Digest>>();
-  const digests: ContentDigests = {
-    name: (file) => digests.of(file),
+  return {
+    counts: names.counts,
+    name: ({ content, size }) => {
+      if (content.kind === 'pending') throw new Error('A stage that was not built yet has no names.');
+      if (content.kind !== 'disk' || content.digest !== undefined) return content.digest;
+      const { path, seen } = content;
+      const name = seen === undefined ? names.read(path, size) : names.name(path, seen, seen.top);
+      if (name === undefined) throw changed(path);
+      return name;
+    },
     of: async ({ content, size }) => {
       if (content.kind === 'pending') throw new Error('A stage that was not built yet has no digests.');
       if (content.kind !== 'disk' || content.digest !== undefined) return content.digest;
       const path = diskPath(content.path);
       if (typeof path === 'string' && size < LARGE) {
-        const digest = remembered.digest(path);
+        opened ??= FileDigests.open(memory);
+        const digest = opened.digest(path);
         if (digest === undefined) throw changed(content.path);
         return `sha256:${digest}`;
       }
-      return once(large, content.path, () => hashStream(content.path, size));
+      return await once(large, content.path, () => hashStream(content.path, size));
     },
     save: () => {
       try {
-        remembered.save();
+        opened?.save();
+        names.save();
       } catch {
         // A checkout that cannot be written to costs time at the next run, nothing else.
       }
     },
   };
-  return digests;
 }
 
 async function hashStream(path: string, size: number): Promise<Digest> {

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Digest } from '../../content/index.ts';
+import type { Digest, FileState } from '../../content/index.ts';
 import { Failure } from '../../host/index.ts';
 import type { Descriptor } from '../../oci/index.ts';
 import { Unmodelled } from './unmodelled.ts';
@@ -47,12 +47,18 @@ export type Content =
    * A file of this machine. Bytes of its path that are not UTF-8 are escaped (see nameFromBytes). `digest` is that of a file which
    * this run wrote itself; one of the context has none, and is hashed.
    */
-  | { readonly kind: 'disk'; readonly path: string; readonly digest?: Digest }
+  | { readonly kind: 'disk'; readonly path: string; readonly digest?: Digest; readonly seen?: Seen }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly digest: Digest }
   /** A member of an archive, by its place in it. */
   | { readonly kind: 'member'; readonly archive: Archive; readonly ordinal: number; readonly digest: Digest }
   /** What a builder would make: known to exist, not made yet. */
   | { readonly kind: 'pending' };
+
+/** A file as it was when its folder was read. */
+export interface Seen extends FileState {
+  /** The folder that is read as a tree; no symbolic link lies between it and the file. */
+  readonly top: string;
+}
 
 /** A tar archive, compressed or not, that members are taken from. */
 export type Archive =

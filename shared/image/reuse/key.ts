@@ -7,7 +7,7 @@ import type { ImageRequest } from '../request.ts';
 import type { AssembledStage } from '../workbench.ts';
 
 /** Raised whenever the same plan would make other bytes than before. */
-const EXECUTOR = 1;
+const EXECUTOR = 2;
 
 /** What an image for one platform is made of: its base, the members of each layer of its own, and its configuration. */
 export async function platformKeyParts(
@@ -37,7 +37,7 @@ export async function layerKeyPart(
     const { type, mode, uid, gid, linkname, xattrs } = entry;
     const own = [type, mode.toString(8), `${uid}:${gid}`];
     if (linkname !== undefined) own.push(linkname);
-    if (file !== undefined) own.push(await digests.of(file));
+    if (file !== undefined) own.push(digests.name(file));
     for (const [name, value] of Object.entries(xattrs ?? {}).sort())
       own.push(name, Buffer.from(value).toString('base64'));
     parts[printable(entry.name)] = own.join(' ');
