@@ -1,6 +1,6 @@
 /** Go programs: the toolchain, targets, keys and plans of builds, the builds themselves, what they say of themselves, their caches. */
 export { runGoBuild } from './build.ts';
-export type { BuildInfo, ModuleInfo } from './build-info.ts';
+export { type BuildInfo, type ModuleInfo, parseBuildInfo } from './build-info.ts';
 export {
   type CacheRun,
   type GoCache,

@@ -3,7 +3,7 @@ import { assembleImage } from './assemble.ts';
 import { type BuilderSettings, noSettings } from './builder/arguments.ts';
 import { buildWithBuilder } from './builder/image.ts';
 import { buildStages } from './builder/stages.ts';
-import type { Delivery } from './deliver.ts';
+import { type Delivery, RefusedImage } from './deliver.ts';
 import type { ImagePlan, PlatformPlan } from './plan.ts';
 import type { ImageResult } from './result.ts';
 import { rememberKey } from './reuse/explain.ts';
@@ -48,6 +48,7 @@ export async function buildImage(
     try {
       return await deliverReused(there, plan.key!.digest, deliveries, keyTags, task);
     } catch (error) {
+      if (error instanceof RefusedImage && !signal?.aborted) return undefined;
       // A registry may have lost a part of it since, which only shows when it is named: then it is made.
       if (!(error instanceof Failure) || there.holder.kind === 'layout' || signal?.aborted) throw error;
       task.log(`${error.message} The image is made again.`);

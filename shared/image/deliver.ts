@@ -14,6 +14,7 @@ export type Delivery =
       readonly tags: readonly string[];
       /** It takes what is made, and need not be filled with an image that a registry has already. */
       readonly spare?: boolean;
+      readonly beforeNames?: BeforeNames | undefined;
     }
   | {
       readonly kind: 'registry';
@@ -21,7 +22,27 @@ export type Delivery =
       /** The same repository, to be read. */
       readonly source: ImageSource;
       readonly tags: readonly string[];
+      readonly beforeNames?: BeforeNames | undefined;
     };
+
+/** An image that is whole at its place, and has no name there yet. */
+export interface UnnamedImage {
+  /** Of the index, or of the manifest of an image for one platform. */
+  readonly root: Descriptor;
+  /** The same, as it is stored. */
+  readonly bytes: Buffer;
+  /** This run has found it, and has not made it. */
+  readonly reused: boolean;
+}
+
+/**
+ * What is to be done when an image is at its place, and before anybody can find it there by a name: what it throws leaves no name.
+ * It may refuse an image that was found, which is then made.
+ */
+export type BeforeNames = (image: UnnamedImage, task: Task) => Promise<'name it' | 'make it again'>;
+
+/** An image that was found will not do: see BeforeNames. */
+export class RefusedImage extends Error {}
 
 /** What it took to bring an image to one place. */
 export interface Delivered {
@@ -90,6 +111,7 @@ async function deliverOne(
   for (const { bytes, descriptor } of parts.members)
     await delivery.target.putManifest(bytes, descriptor.mediaType, []);
   signal?.throwIfAborted();
+  await beforeNames(delivery, { root: parts.root, bytes: parts.top.bytes, reused: false }, task);
   await nameImage(parts.top.bytes, parts.root, delivery, key);
   task.note(`${formatBytes(tally.bytes)} moved`);
   return { target: delivery.target.name, kind: delivery.kind, tags: delivery.tags, ...tally };
@@ -102,21 +124,33 @@ export async function deliverCopy(
   delivery: Delivery,
   key: Digest | undefined,
   task: Task,
+  reused = false,
 ): Promise<Delivered> {
   const tally = { bytes: 0, copied: 0, mounted: 0, present: 0 };
+  const atOnce = delivery.kind === 'registry' && delivery.beforeNames === undefined;
   await task.task(`To ${delivery.target.name}`, async (child) => {
     await copyImage(source, root.digest, delivery.target, {
-      tags: delivery.kind === 'registry' ? delivery.tags : [],
+      tags: atOnce ? delivery.tags : [],
       onBlob: (blob, how) => {
         tally[how] += 1;
         if (how === 'copied') tally.bytes += blob.size;
       },
     });
-    if (delivery.kind === 'layout')
-      await nameImage((await source.manifest(root.digest)).bytes, root, delivery, key);
+    if (!atOnce) {
+      const { bytes } = await source.manifest(root.digest);
+      await beforeNames(delivery, { root, bytes, reused }, child);
+      await nameImage(bytes, root, delivery, key);
+    }
     child.note(`${formatBytes(tally.bytes)} moved`);
   });
   return { target: delivery.target.name, kind: delivery.kind, tags: delivery.tags, ...tally };
+}
+
+/** Does what a delivery asks for before its names are given. The manifest is there by then, and can be referred to. */
+export async function beforeNames(delivery: Delivery, image: UnnamedImage, task: Task): Promise<void> {
+  if (delivery.beforeNames === undefined) return;
+  await delivery.target.putManifest(image.bytes, image.root.mediaType, []);
+  if ((await delivery.beforeNames(image, task)) === 'make it again') throw new RefusedImage();
 }
 
 /** Gives an image whose parts are all there its names, and in a layout its key and what annotates it from outside. */

@@ -5,7 +5,7 @@
 export { parseAnnotations } from './annotations.ts';
 export { buildImage } from './build.ts';
 export { type BuilderSecret, type BuilderSettings, noSettings } from './builder/arguments.ts';
-export type { Delivery } from './deliver.ts';
+export type { Delivery, UnnamedImage } from './deliver.ts';
 export { describePlan } from './describe.ts';
 export { loadIntoEngine } from './export/engine.ts';
 export { exportDocker, exportFolder, exportOci, exportTar } from './export/files.ts';

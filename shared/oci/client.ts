@@ -8,6 +8,14 @@ import { type HttpResponse, type Traffic, Transport } from './http.ts';
 import { listReferrers, listTags } from './listing.ts';
 import { describe, isManifestType, LARGEST_MANIFEST, MANIFEST_TYPES, parseDocument } from './manifest.ts';
 import { formatReference, type Reference, type Repository, tagOrDigest } from './reference.ts';
+import {
+  addReferrers,
+  NO_REFERRERS,
+  ReferrersQueue,
+  type ReferrersTag,
+  referrersIn,
+  referrersTag,
+} from './referrers-tag.ts';
 import { type Ask, Registry, smallBody } from './registry.ts';
 import type { Deed } from './registry-failure.ts';
 import { type Clock, DEFAULT_RETRIES, Passing, type RetryPolicy, systemClock } from './retry.ts';
@@ -45,6 +53,8 @@ export class RegistryClient {
   readonly #options: ClientOptions;
   readonly #transport: Transport;
   readonly #registries = new Map<string, Registry>();
+  /** By the tag that stands in for the list. */
+  readonly #referrers = new Map<string, ReferrersQueue>();
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -204,7 +214,8 @@ export class RegistryClient {
     const what = `list what refers to ${repository.repository}@${digest}`;
     const ask = this.#pullAsk(repository, { registry: repository.registry, what });
     const listed = await listReferrers(this.#registry(repository), ask, digest, artifactType);
-    const all = listed ?? (await this.#listedReferrers(repository, digest)).manifests;
+    const tag: Reference = { ...place(repository), tag: referrersTag(digest) };
+    const all = listed ?? (await this.#listedReferrers(tag)).manifests;
     // A registry may not filter, and a tag never does.
     return all.filter((one) => artifactType === undefined || one.artifactType === artifactType);
   }
@@ -240,22 +251,33 @@ export class RegistryClient {
     const subject = document.kind === 'image' ? document.manifest.subject : undefined;
     if (subject === undefined || document.kind !== 'image') return;
     const { manifest } = document;
-    const index = await this.#listedReferrers(repository, subject.digest);
-    if (index.manifests.some(({ digest }) => digest === descriptor.digest)) return;
-    const listed: Descriptor = {
+    const tag: Reference = { ...place(repository), tag: referrersTag(subject.digest) };
+    const name = formatReference(tag);
+    const queue = this.#referrers.get(name) ?? this.#referrersQueue(tag, name);
+    await queue.add({
       ...descriptor,
       artifactType: manifest.artifactType ?? manifest.config.mediaType,
       ...(manifest.annotations !== undefined && { annotations: manifest.annotations }),
-    };
-    const next = Buffer.from(JSON.stringify({ ...index, manifests: [...index.manifests, listed] }));
-    await this.putManifest(referrersTag(repository, subject.digest), next, MediaType.ociIndex);
+    });
   }
 
-  async #listedReferrers(repository: Repository, digest: Digest): Promise<Index> {
-    const found = await this.findManifest(referrersTag(repository, digest));
-    const document = found && parseDocument(found.bytes, 'The list of referrers', found.descriptor.mediaType);
-    if (document?.kind === 'index') return document.index;
-    return { schemaVersion: 2, mediaType: MediaType.ociIndex, manifests: [] };
+  #referrersQueue(tag: Reference, name: string): ReferrersQueue {
+    const { clock = systemClock, signal } = this.#options;
+    const list: ReferrersTag = {
+      read: () => this.#listedReferrers(tag),
+      write: async (index) => {
+        await this.putManifest(tag, Buffer.from(JSON.stringify(index)), MediaType.ociIndex);
+      },
+    };
+    const { what } = this.#deed('push', tag);
+    const queue = new ReferrersQueue((entries) => addReferrers(list, entries, what, { clock, signal }));
+    this.#referrers.set(name, queue);
+    return queue;
+  }
+
+  async #listedReferrers(tag: Reference): Promise<Index> {
+    const found = await this.findManifest(tag);
+    return found === undefined ? NO_REFERRERS : referrersIn(found.bytes, found.descriptor.mediaType);
   }
 
   #place(repository: Repository): UploadPlace {
@@ -329,6 +351,7 @@ function typeInside(bytes: Buffer, type: string): string {
   return document.manifest.mediaType ?? MediaType.ociManifest;
 }
 
-function referrersTag({ registry, repository }: Repository, digest: Digest): Reference {
-  return { registry, repository, tag: digest.replace(':', '-') };
+/** A repository alone, of something that may name a tag or digest, too. */
+function place({ registry, repository }: Repository): Repository {
+  return { registry, repository };
 }

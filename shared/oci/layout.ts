@@ -26,6 +26,7 @@ export interface TaggedDescriptor {
 /** An OCI image layout on disk (OCI image-spec, image-layout.md): a source and a target of images. */
 export interface Layout extends ImageSource, ImageTarget {
   readonly directory: string;
+  referrers(digest: Digest, artifactType?: string): Promise<readonly Descriptor[]>;
   /** The named entries of index.json, in its order. */
   tags(): Promise<readonly TaggedDescriptor[]>;
   /** The descriptor under a tag or digest, with the annotations of its entry in index.json; undefined when there is none. */
@@ -162,12 +163,45 @@ class DirectoryLayout implements Layout {
       yield bytes;
     }
     await this.put(descriptor, content);
-    if (tags.length > 0)
+    if (tags.length === 0) await this.#listReferrer(bytes, descriptor);
+    else
       await this.#editIndex((entries) => [
         ...entries.filter(({ annotations: has }) => !tags.includes(has?.[REF_NAME] ?? '')),
         ...tags.map((tag) => ({ ...descriptor, annotations: { ...annotations, [REF_NAME]: tag } })),
       ]);
     return descriptor;
+  }
+
+  async referrers(digest: Digest, artifactType?: string): Promise<Descriptor[]> {
+    const { manifests } = await this.#readIndex();
+    const found: Descriptor[] = [];
+    for (const entry of manifests.filter(isReferrer))
+      if ((artifactType ?? entry.artifactType) === entry.artifactType)
+        if ((await this.#subjectOf(entry)) === digest) found.push(entry);
+    return found;
+  }
+
+  /** What refers to another manifest has an entry without a name, as ORAS and buildx write it. */
+  async #listReferrer(bytes: Uint8Array, descriptor: Descriptor): Promise<void> {
+    const document = parseDocument(bytes, 'The manifest', descriptor.mediaType);
+    if (document.kind === 'index' || document.manifest.subject === undefined) return;
+    const { artifactType, config, annotations } = document.manifest;
+    const entry: Descriptor = {
+      ...descriptor,
+      artifactType: artifactType ?? config.mediaType,
+      ...(annotations !== undefined && { annotations }),
+    };
+    await this.#editIndex((entries) => [
+      ...entries.filter((one) => !isReferrer(one) || one.digest !== entry.digest),
+      entry,
+    ]);
+  }
+
+  async #subjectOf(entry: Descriptor): Promise<Digest | undefined> {
+    const bytes = await this.#readFile(entry.digest);
+    if (bytes === undefined) return undefined;
+    const document = parseDocument(bytes, `${this.name}@${entry.digest}`, entry.mediaType);
+    return document.kind === 'image' ? document.manifest.subject?.digest : undefined;
   }
 
   async untag(tags: readonly string[]): Promise<void> {
@@ -177,9 +211,10 @@ class DirectoryLayout implements Layout {
   }
 
   async collectGarbage(grace = GRACE): Promise<{ blobs: number; bytes: number }> {
+    await this.#forgetReferrers();
     return await this.#guard(() =>
       withLock(`${this.#index}.lock`, async () => {
-        const reached = await this.#reached();
+        const reached = await this.#reached((await this.#readIndex()).manifests);
         let blobs = 0;
         let bytes = 0;
         for (const file of await readdir(this.#blobs)) {
@@ -196,10 +231,25 @@ class DirectoryLayout implements Layout {
     );
   }
 
-  /** File names of the blobs that index.json leads to. */
-  async #reached(): Promise<ReadonlySet<string>> {
+  /** What refers to a manifest goes with it. */
+  async #forgetReferrers(): Promise<void> {
+    const { manifests } = await this.#readIndex();
+    const own = await this.#reached(manifests.filter((entry) => !isReferrer(entry)));
+    const gone = new Set<Digest>();
+    for (const entry of manifests.filter(isReferrer)) {
+      const subject = await this.#subjectOf(entry);
+      if (subject === undefined || !own.has(subject.slice('sha256:'.length))) gone.add(entry.digest);
+    }
+    if (gone.size > 0)
+      await this.#editIndex((entries) =>
+        entries.filter((entry) => !isReferrer(entry) || !gone.has(entry.digest)),
+      );
+  }
+
+  /** File names of the blobs that entries lead to. */
+  async #reached(entries: readonly Descriptor[]): Promise<ReadonlySet<string>> {
     const reached = new Set<string>();
-    const waiting = [...(await this.#readIndex()).manifests];
+    const waiting = [...entries];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       const file = next.digest.slice('sha256:'.length);
       if (reached.has(file)) continue;
@@ -322,6 +372,10 @@ class DirectoryLayout implements Layout {
       throw diskFailure(error, this.name);
     }
   }
+}
+
+function isReferrer({ artifactType, annotations }: Descriptor): boolean {
+  return artifactType !== undefined && annotations?.[REF_NAME] === undefined;
 }
 
 function checkVersion(text: string, name: string): void {

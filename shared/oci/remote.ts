@@ -16,6 +16,7 @@ export function registrySource(client: RegistryClient, { registry, repository }:
     repository: place,
     manifest: (name) => client.manifest(named(name)),
     findManifest: (name) => client.findManifest(named(name)),
+    referrers: (digest, artifactType) => client.referrers(place, digest, artifactType),
     blob: (descriptor) => client.blob(place, descriptor),
   };
 }

@@ -1,3 +1,4 @@
+import type { Digest } from '../content/index.ts';
 import { Failure } from '../host/index.ts';
 import { type ImageDocument, isIndexType, parseConfig, parseDocument } from './manifest.ts';
 import { formatPlatform, offeredPlatforms, selectPlatform } from './platform.ts';
@@ -17,6 +18,8 @@ export interface ImageSource {
   findManifest?(
     tagOrDigest: string,
   ): Promise<{ readonly bytes: Buffer; readonly descriptor: Descriptor } | undefined>;
+  /** Manifests that name this one as their subject: signatures, attestations. Repositories and layouts have it. */
+  referrers?(digest: Digest, artifactType?: string): Promise<readonly Descriptor[]>;
   /** The content of a blob, from its first byte. */
   blob(descriptor: Descriptor): AsyncIterable<Buffer>;
 }

@@ -118,6 +118,9 @@ export interface ImageTarget {
   ): Promise<void>;
   /** Stores a blob whose digest is known only when its last byte has been made. */
   stream(content: AsyncIterable<Uint8Array>): Promise<{ readonly digest: Digest; readonly size: number }>;
-  /** Stores a manifest or index by digest and, last of all, under each tag. Everything that it names must be there. */
+  /**
+   * Stores a manifest or index by digest and, last of all, under each tag. Everything that it names must be there, but for its
+   * subject, among whose referrers it is listed.
+   */
   putManifest(bytes: Uint8Array, mediaType: string, tags: readonly string[]): Promise<Descriptor>;
 }

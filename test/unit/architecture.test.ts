@@ -11,6 +11,7 @@ const LINES = [
   ['oci', 'dockerfile', 'image'],
   ['go'],
   ['lift'],
+  ['attest'],
   ['kubernetes', 'traffic'],
   ['gate', 'consistency', 'report'],
 ];

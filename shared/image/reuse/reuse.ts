@@ -9,7 +9,14 @@ import {
   parseConfig,
   parseDocument,
 } from '../../oci/index.ts';
-import { type Delivered, type Delivery, deliverCopy, KEY_ANNOTATION, nameImage } from '../deliver.ts';
+import {
+  beforeNames,
+  type Delivered,
+  type Delivery,
+  deliverCopy,
+  KEY_ANNOTATION,
+  nameImage,
+} from '../deliver.ts';
 import { descriptor } from '../manifest.ts';
 import { instructionOf } from '../names.ts';
 import type { ImagePlan } from '../plan.ts';
@@ -131,7 +138,7 @@ async function deliverOne(
   keyTags: KeyTags,
   task: Task,
 ): Promise<Delivered> {
-  const copy = () => deliverCopy(there.source, there.root, delivery, key, task);
+  const copy = () => deliverCopy(there.source, there.root, delivery, key, task, true);
   if (!(await hasImage(there, delivery, keyTags))) return await copy();
   try {
     return await giveNames(there, key, delivery, task);
@@ -149,6 +156,7 @@ async function giveNames(
   delivery: Delivery,
   task: Task,
 ): Promise<Delivered> {
+  await beforeNames(delivery, { root, bytes, reused: true }, task);
   if (delivery.kind === 'registry' || !(await hasAllTags(delivery.target, root.digest, key, delivery.tags)))
     await task.task(`To ${delivery.target.name}`, async (child) => {
       await nameImage(bytes, root, delivery, key);
