@@ -40,6 +40,8 @@ export class CacheService implements AsyncDisposable {
   readonly entries: ServiceEntry[] = [];
   readonly calls: ServiceCall[] = [];
   fault: ServiceFault = () => undefined;
+  /** The address that signed URLs begin with, where clients come through a proxy; default: the service's own. */
+  publicUrl: string | undefined;
   readonly #blocks = new Map<string, Map<string, Buffer>>();
   readonly #server: Server;
   #finished = 0;
@@ -154,7 +156,7 @@ export class CacheService implements AsyncDisposable {
   }
 
   #signed({ id }: ServiceEntry): string {
-    return `${this.url}blob/${id}?sig=signature`;
+    return `${this.publicUrl ?? this.url}blob/${id}?sig=signature`;
   }
 
   #v1(request: IncomingMessage, url: URL, body: Buffer): Answer {
@@ -194,7 +196,10 @@ export class CacheService implements AsyncDisposable {
   }
 
   #joined(id: string, names: readonly string[]): Buffer {
-    return Buffer.concat(names.map((name) => this.#blocksOf(id).get(name)!));
+    const blocks = names.map((name) => this.#blocksOf(id).get(name)!);
+    // An entry is whole once: its blocks are not needed again, and they are as large as it is.
+    this.#blocks.delete(id);
+    return blocks.length === 1 ? blocks[0]! : Buffer.concat(blocks);
   }
 
   #blob(request: IncomingMessage, url: URL, body: Buffer): Answer {

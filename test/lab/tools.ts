@@ -14,6 +14,9 @@ export const skopeo = () => tool('skopeo', 'it is not installed, see `npm run la
 /** nektos/act, a workflow runner. */
 export const act = () => tool('act', 'it was not built, see `npm run lab`');
 
+/** Makes images of Go programs without Dockerfile and builder: one that the bench measures against. */
+export const ko = () => tool('ko', 'it was not built, `SLIPWAY_LAB_FULL=1 npm run lab` does it in some minutes');
+
 export const go = () => tool('go', 'there is no Go toolchain on the PATH');
 
 function tool(name: string, why: string): Part<Tool> {

@@ -21,10 +21,12 @@ const tools: readonly GoTool[] = [
 
 const buildkit = { version: 'v0.34.2', module: 'github.com/moby/buildkit' } as const;
 
-/** Minutes to compile, and only the tests of builders' own features need them. */
+/** Minutes to compile, and only the tests of builders' own features and the bench need them. */
 const slowTools: readonly GoTool[] = [
   { name: 'buildctl', package: 'github.com/moby/buildkit/cmd/buildctl', ...buildkit },
   { name: 'buildkitd', package: 'github.com/moby/buildkit/cmd/buildkitd', ...buildkit },
+  // One of those that npm run bench:image measures.
+  { name: 'ko', package: 'github.com/google/ko', version: 'v0.19.1' },
 ];
 
 /** One after the other: each uses all cores, and they share packages through Go's cache. */
