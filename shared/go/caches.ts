@@ -70,16 +70,31 @@ export function programsCache({ module, goVersion, request }: GoIdentity, run: C
 
 /** Compiled packages, for this machine's system, Go version and everything that decides whether an object can be used again. */
 export function objectsCache(plan: GoPlan, environment: GoEnvironment, run: CacheRun): GoCache {
-  const { GOHOSTOS, GOHOSTARCH, GOVERSION, GOCACHE } = environment;
   const { ldflags: _, ...compiled } = plan.flags;
   const targets = plan.programs.map(({ platform, package: { importPath } }) => `${platform} ${importPath}`);
-  const identity = hash([plan.module.path, compiled, plan.settings, targets]);
+  return objectsCacheOf([plan.module.path, compiled, plan.settings, targets], environment, run);
+}
+
+/** The same for a build that has no plan, such as one of a Dockerfile; `what` tells it from other builds of the repository. */
+export function objectsCacheOf(
+  what: readonly unknown[],
+  environment: Pick<GoEnvironment, 'GOHOSTOS' | 'GOHOSTARCH' | 'GOVERSION' | 'GOCACHE'>,
+  run: CacheRun,
+): GoCache {
+  const { GOHOSTOS, GOHOSTARCH, GOVERSION, GOCACHE } = environment;
+  const identity = hash(what);
   const base = `slipway-go-objects-v1-${GOHOSTOS}-${GOHOSTARCH}-${GOVERSION}-${identity}`;
   return { kind: 'objects', ...keysOf(base, run), folder: GOCACHE, sums: [] };
 }
 
 /** Downloaded modules, keyed by go.sum. Undefined for a module that downloads nothing: a vendored one, or one without dependencies. */
-export function modulesCache(plan: GoPlan, environment: GoEnvironment): GoCache | undefined {
+export function modulesCache(
+  plan: {
+    readonly module: Pick<GoPlan['module'], 'root' | 'path' | 'workspace'>;
+    readonly flags: { readonly mod: string };
+  },
+  environment: Pick<GoEnvironment, 'GOMODCACHE'>,
+): GoCache | undefined {
   const { root, path, workspace } = plan.module;
   if (existsSync(join(root, 'vendor', 'modules.txt')) && plan.flags.mod !== 'mod') return undefined;
   const files = [

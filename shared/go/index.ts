@@ -6,13 +6,16 @@ export {
   type GoCache,
   modulesCache,
   objectsCache,
+  objectsCacheOf,
   programsCache,
   type RestoredCache,
 } from './caches.ts';
 export { CompileFailure, type Diagnostic } from './diagnostics.ts';
 export type { GoFlags } from './flags.ts';
+export { type GivenBuild, runGivenBuild } from './given-build.ts';
+export { Pool } from './jobs.ts';
 export { restoreGoCaches, type SavedCache, saveGoCaches } from './keep.ts';
-export { isAboveModules } from './module.ts';
+export { isAboveModules, parseModule } from './module.ts';
 export type { OutputNaming } from './output.ts';
 export type { MainPackage } from './packages.ts';
 export {
@@ -31,5 +34,6 @@ export type { GoBuildRequest } from './request.ts';
 export type { BuiltProgram, GoBuildResult } from './result.ts';
 export type { Sbom } from './sbom.ts';
 export { parseTarget, type Target } from './target.ts';
-export type { GoEnvironment } from './toolchain.ts';
+export type { Go, GoEnvironment } from './toolchain.ts';
+export { fetchToolchain, type MachineGo, machineGo, type ToolchainOf, toolchainOf } from './toolchain-of.ts';
 export type { Reproduction } from './verify.ts';

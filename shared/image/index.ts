@@ -3,15 +3,17 @@
  * make, and given to BuildKit where it does not.
  */
 export { parseAnnotations } from './annotations.ts';
-export { buildImage } from './build.ts';
+export { type BuiltImage, buildImage } from './build.ts';
 export { type BuilderSecret, type BuilderSettings, noSettings } from './builder/arguments.ts';
 export type { Delivery, UnnamedImage } from './deliver.ts';
 export { describePlan } from './describe.ts';
 export { loadIntoEngine } from './export/engine.ts';
 export { exportDocker, exportFolder, exportOci, exportTar } from './export/files.ts';
 export { buildxMetadata, imageId } from './export/metadata.ts';
+export { type Directory, follow, lookup, type Node, walk } from './files/tree.ts';
 export { keepBlobs } from './kept-blobs.ts';
-export { type ImagePlan, planImage } from './plan.ts';
-export type { ImageRequest, ResolveImage } from './request.ts';
+export { type Because, type ImagePlan, planImage } from './plan.ts';
+export type { ImageRequest, LiftedStage, ResolveImage } from './request.ts';
 export type { ImageResult, PlatformResult } from './result.ts';
 export { readDockerfile, readIgnore } from './sources.ts';
+export { type StageFiles, stageFiles } from './stage-files.ts';

@@ -12,7 +12,8 @@ import { Beyond } from './beyond.ts';
 import { bindMounts, type ContextFiles, foldersAt } from './context.ts';
 import { readGoBuild } from './go-command.ts';
 import { type GoProgram, programsOf } from './programs.ts';
-import { readShell, type SimpleCommand } from './shell.ts';
+import type { SimpleCommand } from './shell.ts';
+import { type Crossing, commandsOf, copiesFromContext, crossings, stepsWithBases } from './stage-steps.ts';
 
 /** What a stage does, as far as it matters to who takes files from it. */
 export type GoStageReading =
@@ -26,12 +27,6 @@ export type GoStageReading =
     }
   /** The stage does more than compile Go, and this is the first line that says so. */
   | { readonly kind: 'beyond'; readonly because: string; readonly lines: Lines };
-
-/** A path that a later stage copies, and the line that copies it. */
-interface Crossing {
-  readonly path: string;
-  readonly lines: Lines;
-}
 
 /**
  * Reads the stage as one that compiles Go programs and nothing else that matters: which packages, with which flags, and where the
@@ -62,57 +57,6 @@ function refuseTwins(programs: readonly GoProgram[]): void {
       throw new Beyond(`it builds ${packages.join(' ')} twice, with different flags`, lines);
     seen.set(name, how);
   }
-}
-
-/** The steps of the stage behind those of the stages that it is built on, down to a base image. */
-function stepsWithBases(
-  graph: StageGraph,
-  stage: ResolvedStage,
-): { steps: ResolvedStage['steps']; base: string } {
-  const { base } = stage;
-  if (base.kind === 'image') return { steps: stage.steps, base: base.reference };
-  if (base.kind !== 'stage')
-    throw new Beyond(
-      `its base is ${base.kind === 'scratch' ? 'scratch' : base.path}, which has no Go`,
-      stage.lines,
-    );
-  const below = stepsWithBases(graph, stageAt(graph, base.index));
-  return { steps: [...below.steps, ...stage.steps], base: below.base };
-}
-
-function stageAt(graph: StageGraph, index: number): ResolvedStage {
-  const stage = graph.stages.find((one) => one.index === index);
-  if (stage === undefined) throw new Error(`stage ${index} is not in the graph`);
-  return stage;
-}
-
-function copiesFromContext(graph: StageGraph, steps: ResolvedStage['steps']): CopyStep[] {
-  const copies = steps
-    .filter((step): step is CopyStep => step.kind === 'copy' || step.kind === 'add')
-    .filter((copy) => !bringsXx(graph, copy));
-  for (const copy of copies) {
-    if (copy.from.kind !== 'context')
-      throw new Beyond(`it copies ${copy.sources.join(' ')} from ${originName(copy)}`, copy.lines);
-    const remote = copy.sources.find((source) => /^(https?:|git@|git:|ssh:)/.test(source));
-    if (remote !== undefined) throw new Beyond(`it adds ${remote}`, copy.lines);
-    if (copy.inline.length > 0) throw new Beyond('it writes a file of its own (a heredoc)', copy.lines);
-  }
-  return copies;
-}
-
-/** Whether a step copies tonistiigi/xx: scripts that call the tools of the stage for the platform of the image, and nothing else. */
-function bringsXx(graph: StageGraph, { from }: CopyStep): boolean {
-  if (from.kind === 'image') return XX.test(from.reference);
-  if (from.kind !== 'stage') return false;
-  const { base, steps } = stageAt(graph, from.index);
-  return base.kind === 'image' && XX.test(base.reference) && steps.length === 0;
-}
-
-const XX = /(^|\/)tonistiigi\/xx(:|@|$)/;
-
-function originName({ from }: CopyStep): string {
-  if (from.kind === 'stage') return 'another stage';
-  return from.kind === 'image' ? `image ${from.reference}` : 'a named context';
 }
 
 /** What the RUNs of a stage leave behind. */
@@ -179,22 +123,6 @@ function foldersMade(command: SimpleCommand, directory: string): string[] {
     .map((word) => posix.resolve(directory, word));
 }
 
-function commandsOf(step: RunStep): readonly SimpleCommand[] {
-  if (!step.shell && typeof step.command !== 'string')
-    return [{ assignments: step.env, words: step.command, patterns: [] }];
-  const script = step.heredocs.length > 0 ? step.heredocs[0]!.content : (step.command as string);
-  if (step.heredocs.length > 1) throw new Beyond('it runs several heredocs', step.lines);
-  if (
-    step.mounts.some(
-      (mount) => mount.from !== undefined && mount.from.kind !== 'context' && mount.type !== 'cache',
-    )
-  )
-    throw new Beyond('a mount brings files of another stage into it', step.lines);
-  const reading = readShell(script, step.env);
-  if (reading.kind === 'beyond') throw new Beyond(`its RUN has ${reading.because}`, step.lines);
-  return reading.commands;
-}
-
 /** Commands that leave no trace worth a word. */
 function isSilent(command: SimpleCommand, programs: readonly GoProgram[]): boolean {
   const [name, ...args] = command.words;
@@ -230,30 +158,6 @@ function harmless(command: SimpleCommand, step: RunStep): string {
   )
     return line;
   throw new Beyond(`it runs "${line.length > 60 ? `${line.slice(0, 57)}...` : line}"`, step.lines);
-}
-
-/** What later stages copy from this one. */
-function crossings(graph: StageGraph, stage: ResolvedStage): Crossing[] {
-  const crossings: Crossing[] = [];
-  for (const user of graph.stages) {
-    for (const step of user.steps) {
-      if (
-        step.kind === 'run' &&
-        step.mounts.some((mount) => mount.from?.kind === 'stage' && mount.from.index === stage.index)
-      )
-        throw new Beyond('a later RUN mounts it', step.lines);
-      if (
-        (step.kind !== 'copy' && step.kind !== 'add') ||
-        step.from.kind !== 'stage' ||
-        step.from.index !== stage.index
-      )
-        continue;
-      crossings.push(
-        ...step.sources.map((source) => ({ path: posix.resolve('/', source), lines: step.lines })),
-      );
-    }
-  }
-  return crossings;
 }
 
 /** The programs that a later stage finds at a path, or in a folder that holds nothing else. */

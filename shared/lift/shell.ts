@@ -55,12 +55,30 @@ const RESERVED = new Set([
 
 class Reader {
   private readonly line: string;
+  /** What commands get. */
   private readonly env: Record<string, string>;
+  /** What only the shell itself sees: set by `name=value` alone, and not exported. */
+  private readonly own: Record<string, string> = {};
+  /** Inside of an assignment, whose value is not split into words: the ones before it. */
+  private pending: Readonly<Record<string, string>> | undefined;
   private at = 0;
 
   constructor(line: string, env: Readonly<Record<string, string>>) {
     this.line = line.replaceAll('\\\n', '');
     this.env = { ...env };
+  }
+
+  private set(name: string, value: string): void {
+    if (name in this.env) this.env[name] = value;
+    else this.own[name] = value;
+  }
+
+  private exported(word: string): void {
+    const [, name, value] = /^([A-Za-z_]\w*)(?:=(.*))?$/s.exec(word) ?? [];
+    if (name === undefined) throw new Beyond(`"export ${word}"`);
+    const known = value ?? this.own[name];
+    delete this.own[name];
+    if (known !== undefined) this.env[name] = known;
   }
 
   sequence(): SimpleCommand[] {
@@ -81,29 +99,26 @@ class Reader {
       const next = this.line[this.at];
       if (next === undefined || next === '\n' || next === ';' || next === '&') break;
       const start = this.at;
+      const assignment = words.length === 0 ? /^([A-Za-z_]\w*)=/.exec(this.line.slice(start)) : null;
+      if (assignment?.[1] === 'IFS') throw new Beyond('another IFS');
+      // An assignment sees those to its left; the command's words do not.
+      this.pending = assignment === null ? undefined : assignments;
       const parts = this.word();
+      this.pending = undefined;
       const raw = this.line.slice(start, this.at);
-      const assignment = words.length === 0 ? /^([A-Za-z_]\w*)=/.exec(raw) : null;
       if (assignment !== null) {
-        // An assignment is not split into words, so its parts go together again.
-        assignments[assignment[1]!] = parts
-          .map((part) => part.text)
-          .join(' ')
-          .slice(assignment[0].length);
+        assignments[assignment[1]!] = (parts[0]?.text ?? '').slice(assignment[0].length);
       } else {
         if (words.length === 0 && RESERVED.has(raw)) throw new Beyond(`the shell construct "${raw}"`);
         words.push(...parts);
       }
     }
     if (words.length === 0) {
-      Object.assign(this.env, assignments);
+      for (const [name, value] of Object.entries(assignments)) this.set(name, value);
       return undefined;
     }
     if (words[0]!.text === 'export') {
-      for (const { text } of words.slice(1)) {
-        const equals = text.indexOf('=');
-        if (equals > 0) this.env[text.slice(0, equals)] = text.slice(equals + 1);
-      }
+      for (const { text } of words.slice(1)) this.exported(text);
       return undefined;
     }
     return {
@@ -142,8 +157,14 @@ class Reader {
       if (character === "'") this.singleQuoted(words.at(-1)!);
       else if (character === '"') this.doubleQuoted(words.at(-1)!);
       else if (character === '\\') append(this.line[this.at++] ?? '');
+      // A string with escapes for bash and ksh, a dollar sign and a string for others.
+      else if (character === '$' && /['"]/.test(this.line[this.at] ?? ''))
+        throw new Beyond('a "$" before a quote');
       else if (character === '$') this.split(words, this.variable());
       else if (character === '`') throw new Beyond('a command substitution');
+      else if (character === '~' && this.atWordStart(words)) throw new Beyond('a home folder "~"');
+      else if (character === '{' && /^[^\s'"]*(,|\.\.)[^\s'"]*\}/.test(this.line.slice(this.at)))
+        throw new Beyond('a brace expansion');
       else if (character === '|')
         throw new Beyond(this.line[this.at] === '|' ? 'an alternative "||"' : 'a pipe "|"');
       else if (character === '<' || character === '>') throw new Beyond(`a redirection "${character}"`);
@@ -156,10 +177,21 @@ class Reader {
     return words.filter((word) => word.text !== '' || word.quoted);
   }
 
+  private atWordStart(words: readonly Word[]): boolean {
+    const [only] = words;
+    return words.length === 1 && only!.text === '' && !only!.quoted;
+  }
+
   private split(words: Word[], value: string): void {
+    if (this.pending !== undefined) {
+      words.at(-1)!.text += value;
+      return;
+    }
     const [first = '', ...rest] = value.split(/[ \t\n]+/);
+    const pattern = (text: string) => /[*?[]/.test(text);
     words.at(-1)!.text += first;
-    for (const text of rest) words.push({ text, quoted: false, pattern: false });
+    words.at(-1)!.pattern ||= pattern(first);
+    for (const text of rest) words.push({ text, quoted: false, pattern: pattern(text) });
   }
 
   private singleQuoted(word: Word): void {
@@ -183,13 +215,17 @@ class Reader {
     }
   }
 
+  private valueOf(name: string): string | undefined {
+    return this.pending?.[name] ?? this.own[name] ?? this.env[name];
+  }
+
   private variable(): string {
     const rest = this.line.slice(this.at);
     if (rest.startsWith('(')) throw new Beyond('a command substitution');
     const plain = /^([A-Za-z_]\w*)/.exec(rest);
     if (plain !== null) {
       this.at += plain[0].length;
-      return this.env[plain[1]!] ?? '';
+      return this.valueOf(plain[1]!) ?? '';
     }
     const braced = /^\{([A-Za-z_]\w*)(?:(:?[-+])([^{}$"'`\\]*))?\}/.exec(rest);
     if (braced === null) {
@@ -198,7 +234,7 @@ class Reader {
       return '$';
     }
     this.at += braced[0].length;
-    const value = this.env[braced[1]!];
+    const value = this.valueOf(braced[1]!);
     const given = value !== undefined && (value !== '' || !braced[2]?.startsWith(':'));
     if (braced[2]?.endsWith('-')) return given ? value : braced[3]!;
     if (braced[2]?.endsWith('+')) return given ? braced[3]! : '';

@@ -16,6 +16,7 @@ interface Owned {
   readonly xattrs?: Readonly<Record<string, Uint8Array>>;
 }
 
+/** A folder of a tree; its children are read where they are looked at. */
 export interface Directory extends Owned {
   readonly type: 'directory';
   readonly mode: number;

@@ -32,7 +32,9 @@ describe('readShell reads sequences of simple commands', () => {
     ['echo ${NOPE:-fallback} ${EMPTY:-e} ${EMPTY-kept} ${VERSION:+set}', [['echo', 'fallback', 'e', 'set']]],
     ['echo a\\ b \\$VERSION', [['echo', 'a b', '$VERSION']]],
     ['a # comment && b', [['a']]],
-    ['echo a#b', [['echo', 'a#b']]],
+    ['echo a#b "c$"', [['echo', 'a#b', 'c$']]],
+    ['go build ./...', [['go', 'build', './...']]],
+    ['go build -X={{.V}}', [['go', 'build', '-X={{.V}}']]],
     ['X=1; echo $X', [['echo', '1']]],
     ['export X=2 && echo "$X"', [['echo', '2']]],
     ['echo "a\\"b" "c\\d"', [['echo', 'a"b', 'c\\d']]],
@@ -46,9 +48,30 @@ describe('readShell reads sequences of simple commands', () => {
     expect(reading).toMatchObject({
       kind: 'sequence',
       commands: [
-        { words: ['go', 'build'], assignments: { CGO_ENABLED: '0', GOFLAGS: '-v -trimpath', GOOS: 'linux' } },
+        {
+          words: ['go', 'build'],
+          assignments: { CGO_ENABLED: '0', GOFLAGS: '-v  -trimpath', GOOS: 'linux' },
+        },
       ],
     });
+  });
+});
+
+describe('readShell knows which variables a command gets', () => {
+  it.each<[string, Record<string, string | undefined>]>([
+    ['X=1; go build', { X: undefined }],
+    ['export X=1; go build', { X: '1' }],
+    ['X=1; export X && go build', { X: '1' }],
+    ['GOOS=plan9; go build', { GOOS: 'plan9' }],
+    ['X=1 go build', { X: '1' }],
+    ['A=1 B=$A go build $A', { A: '1', B: '1' }],
+  ])('%s', (line, expected) => {
+    const reading = readShell(line, env);
+    if (reading.kind === 'beyond') throw new Error(reading.because);
+    expect(reading.commands).toHaveLength(1);
+    expect(reading.commands[0]).toMatchObject({ words: ['go', 'build'] });
+    for (const [name, value] of Object.entries(expected))
+      expect(reading.commands[0]!.assignments[name]).toBe(value);
   });
 });
 
@@ -70,6 +93,10 @@ describe('readShell names what it does not model', () => {
     ['(cd x; go build)', 'a subshell'],
     ['if true; then go build; fi', 'the shell construct "if"'],
     ['echo ${X%%.*}', 'a parameter expansion that is more than a variable'],
+    ['go build -o ~/app', 'a home folder "~"'],
+    ['go build ./{a,b}', 'a brace expansion'],
+    ["echo $'a'", 'a "$" before a quote'],
+    ['IFS=,; go build', 'another IFS'],
     ['echo "open', 'an unclosed quote'],
     ["echo 'open", 'an unclosed quote'],
   ])('%s', (line, because) => {

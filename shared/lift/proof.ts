@@ -1,0 +1,229 @@
+import { readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import type { Lines } from '../dockerfile/index.ts';
+import { type Because, type ImageRequest, stageFiles } from '../image/index.ts';
+import { Beyond } from './beyond.ts';
+import type { GoFlag } from './go-invocation.ts';
+import type { Recipe, RecipeBuild } from './recipe.ts';
+import { within } from './recipe.ts';
+import {
+  BASE_FOLDERS,
+  EMPTY_IN_BASE,
+  isOfBase,
+  nearestWith,
+  nodeAt,
+  repositoryAround,
+  type StageTree,
+  strangeNode,
+} from './stage-tree.ts';
+
+/** A recipe that was held against the files of the context. */
+export interface ProvedRecipe {
+  readonly recipe: Recipe;
+  readonly tree: StageTree;
+  /** Folders of the stage that hold the go.mod of a build, with the path of the module. */
+  readonly modules: readonly { readonly root: string; readonly path: string; readonly workspace?: string }[];
+}
+
+/** Lays out in thought what the stage would hold, and looks for all that would mean something else on this machine. */
+export async function proveFiles(
+  request: ImageRequest,
+  recipe: Recipe,
+): Promise<
+  | { readonly kind: 'proved'; readonly proved: ProvedRecipe }
+  | { readonly kind: 'no'; readonly because: Because }
+> {
+  const laid = await stageFiles(request, recipe.files, BASE_FOLDERS);
+  if (laid.kind === 'unknown') return { kind: 'no', because: laid.because };
+  try {
+    checkMounts(recipe, laid.root);
+    const bound = await stageFiles(request, [...recipe.files, ...recipe.binds], BASE_FOLDERS);
+    if (bound.kind === 'unknown') return { kind: 'no', because: bound.because };
+    const tree = bound.root;
+    const strange = strangeNode(tree);
+    if (strange !== undefined) throw new Beyond(strange, recipe.lines);
+    checkPlaces(tree, recipe);
+    const modules = recipe.builds.map((build) => checkBuild(tree, build));
+    for (const taken of recipe.taken) checkTaken(tree, recipe, taken.path, taken.lines);
+    return { kind: 'proved', proved: { recipe, tree, modules } };
+  } catch (error) {
+    if (error instanceof Beyond)
+      return { kind: 'no', because: { reason: error.message, lines: error.lines } };
+    throw error;
+  }
+}
+
+/** A folder that is mounted hides what lies below it: the one tree of ours has both. */
+function checkMounts({ binds }: Recipe, tree: StageTree): void {
+  for (const { destination, lines } of binds) {
+    const hidden = nodeAt(tree, destination);
+    if (hidden !== undefined && !(hidden.type === 'directory' && hidden.children.size === 0))
+      throw new Beyond(`a mount hides what lies at ${destination}`, lines);
+  }
+}
+
+/** Files that take part in every build, wherever it runs. */
+function checkPlaces(tree: StageTree, { lines }: Recipe): void {
+  const settings = ['/root/.config/go/env', '/root/.config/go/telemetry'].find((path) => nodeAt(tree, path));
+  if (settings !== undefined) throw new Beyond(`it brings settings for Go, ${settings}`, lines);
+}
+
+function checkBuild(tree: StageTree, build: RecipeBuild): ProvedRecipe['modules'][number] {
+  const { go, lines } = build;
+  const folder = folderOf(build);
+  if (nodeAt(tree, folder)?.type !== 'directory')
+    throw new Beyond(`it compiles in ${folder}, which nothing of the context lies in`, lines);
+  const root = nearestWith(tree, folder, 'go.mod');
+  if (root === undefined) throw new Beyond(`there is no go.mod in ${folder} or above it`, lines);
+  const gopath = go.env.GOPATH || '/root/go';
+  if (isOfBase(root) || root === gopath) throw new Beyond(`its module lies in ${root}`, lines);
+  for (const name of ['GOPATH', 'GOMODCACHE', 'GOCACHE', 'GOTMPDIR'])
+    if (go.env[name] !== undefined && (go.env[name] === root || within(go.env[name], root)))
+      throw new Beyond(`${name} is a folder of the module, ${go.env[name]}`, lines);
+  if (!go.trimpath)
+    throw new Beyond(
+      `its program holds the folders of the container, ${root} first: with -trimpath it would be the same everywhere`,
+      lines,
+    );
+  if (!go.unstamped) checkCommit(tree, root, build);
+  const workspace = workspaceOf(tree, folder, go.env.GOWORK);
+  for (const file of [posix.join(root, 'go.mod'), ...(workspace === undefined ? [] : [workspace])])
+    checkReplacements(tree, file, lines);
+  return { root, path: modulePath(tree, root), ...(workspace && { workspace }) };
+}
+
+/** The folder in which Go looks for packages. */
+export function folderOf({ go, cwd }: RecipeBuild): string {
+  return posix.resolve(cwd, flagValue(go.flags, 'C') ?? '.');
+}
+
+export function flagValue(flags: readonly GoFlag[], name: string): string | undefined {
+  return flags.findLast((flag) => flag.name === name)?.value;
+}
+
+function checkCommit(tree: StageTree, root: string, { lines }: RecipeBuild): void {
+  const repository = repositoryAround(tree, root);
+  if (repository !== undefined)
+    throw new Beyond(
+      `Go records the commit of ${repository} in the program: leave it out by .dockerignore, or build with -buildvcs=false`,
+      lines,
+    );
+}
+
+/** The go.work in force, as a path of the stage. */
+export function workspaceOf(tree: StageTree, folder: string, given: string | undefined): string | undefined {
+  if (given === 'off') return undefined;
+  if (given) return posix.resolve('/', given);
+  const found = nearestWith(tree, folder, 'go.work');
+  return found === undefined ? undefined : posix.join(found, 'go.work');
+}
+
+/** Folders that go.mod and go.work name have to lie in the stage, by relative paths: an absolute one would be this machine's. */
+function checkReplacements(tree: StageTree, file: string, lines: Lines): void {
+  const text = textOf(tree, file);
+  if (text === undefined) return;
+  const folder = posix.dirname(file);
+  for (const path of localPaths(text)) {
+    if (path.startsWith('/')) throw new Beyond(`${file} names the folder ${path} of the container`, lines);
+    const depth = folder.split('/').filter(Boolean).length;
+    const up = path.split('/').filter((part) => part === '..').length;
+    const target = posix.resolve(folder, path);
+    if (up >= depth + 1 || (isOfBase(target) && nodeAt(tree, target)?.type !== 'directory'))
+      throw new Beyond(`${file} names the folder ${path}, which is not in the stage`, lines);
+  }
+}
+
+/** Paths behind `=>` of replace lines, and those of use lines (go.dev/ref/mod, go.dev/ref/mod#go-work-file). */
+export function localPaths(text: string): string[] {
+  const found: string[] = [];
+  let block = '';
+  for (const raw of text.split('\n')) {
+    const words =
+      raw
+        .replace(/\/\/.*$/, '')
+        .match(/"[^"]*"|`[^`]*`|[^\s"`]+/g)
+        ?.map((word) => word.replace(/^["`]|["`]$/g, '')) ?? [];
+    const [first] = words;
+    if (first === undefined) continue;
+    if (words[1] === '(') block = first;
+    else if (first === ')') block = '';
+    else {
+      const line = block === '' ? words : [block, ...words];
+      const arrow = line.indexOf('=>');
+      const path = line[0] === 'use' ? line[1] : arrow > 0 ? line[arrow + 1] : undefined;
+      if (path !== undefined && /^(\.\.?(\/|$)|\/)/.test(path)) found.push(path);
+    }
+  }
+  return found;
+}
+
+function modulePath(tree: StageTree, root: string): string {
+  return /^module\s+"?([^\s"]+)/m.exec(textOf(tree, posix.join(root, 'go.mod')) ?? '')?.[1] ?? root;
+}
+
+export function textOf(tree: StageTree, path: string): string | undefined {
+  const node = nodeAt(tree, path);
+  if (node?.type !== 'file') return undefined;
+  if (node.content.kind === 'disk') return readFileSync(node.content.path, 'utf8');
+  return node.content.kind === 'bytes' ? Buffer.from(node.content.bytes).toString('utf8') : undefined;
+}
+
+/** Later stages may take what `go build` writes and what was copied; whatever the base could have a part in is not ours. */
+function checkTaken(tree: StageTree, { builds }: Recipe, path: string, lines: Lines): void {
+  const outputs = builds.map((build) => outputOf(tree, build));
+  const pattern = /[*?[\\]/.test(path);
+  const folder = pattern ? firstFolder(path) : path;
+  const isProgram = outputs.some(
+    (one) => one.path === path || (one.folder && posix.dirname(path) === one.path),
+  );
+  if (!pattern && isProgram) return;
+  const node = nodeAt(tree, folder);
+  if (!pattern && node?.type === 'file') {
+    checkOwners(tree, path, lines);
+    return;
+  }
+  const known = node !== undefined || outputs.some((one) => one.path === folder || within(one.path, folder));
+  if (!known || (isOfBase(folder) && !(pattern && EMPTY_IN_BASE.has(folder))))
+    throw new Beyond(`${path} is taken from it, which is not what its "go build" writes`, lines);
+  checkOwners(tree, folder, lines);
+}
+
+function firstFolder(pattern: string): string {
+  const names = pattern.split('/');
+  return (
+    names
+      .slice(
+        0,
+        names.findIndex((name) => /[*?[\\]/.test(name)),
+      )
+      .join('/') || '/'
+  );
+}
+
+/** Files that cross keep their owners, and what is laid out here is root's. */
+function checkOwners(tree: StageTree, path: string, lines: Lines): void {
+  const node = nodeAt(tree, path);
+  if (node === undefined) return;
+  if (node.uid !== 0 || node.gid !== 0)
+    throw new Beyond(`${path} is taken from it, which belongs to ${node.uid}:${node.gid}`, lines);
+  if (node.type !== 'directory') return;
+  for (const name of node.children.keys()) checkOwners(tree, posix.join(path, name), lines);
+}
+
+/** Where a build writes: a program, or a folder that takes programs by their names. */
+export function outputOf(
+  tree: StageTree,
+  build: RecipeBuild,
+): { readonly path: string; readonly folder: boolean } {
+  const { go } = build;
+  if (go.verb === 'install') return { path: installFolder(build), folder: true };
+  const given = flagValue(go.flags, 'o');
+  if (given === undefined || given === '') return { path: folderOf(build), folder: true };
+  const path = posix.resolve(folderOf(build), given);
+  return { path, folder: given.endsWith('/') || nodeAt(tree, path)?.type === 'directory' };
+}
+
+/** `go help install`: GOBIN, else bin of GOPATH, there in a folder of its own for another system or processor. */
+export function installFolder({ go }: RecipeBuild): string {
+  return go.env.GOBIN || posix.join(go.env.GOPATH || '/root/go', 'bin');
+}
