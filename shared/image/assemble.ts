@@ -3,7 +3,6 @@ import { type Digest, Key } from '../content/index.ts';
 import { formatBytes, type Task } from '../host/index.ts';
 import { type ImageSource, type ImageTarget, openLayout, writeLayer } from '../oci/index.ts';
 import { type Delivery, deliver } from './deliver.ts';
-import type { Directory } from './files/tree.ts';
 import { instructionOf } from './names.ts';
 import { imageParts, type PartLayer, type PlatformParts, platformParts } from './parts.ts';
 import type { ImagePlan, PlatformPlan } from './plan.ts';
@@ -15,35 +14,38 @@ import type { StepLayer } from './steps.ts';
 import type { AssembledStage } from './workbench.ts';
 
 /** What assembling an image needs beside its plan. */
-export interface BuildOptions {
+export interface AssemblyOptions {
   /** Folder for this run's files. */
   readonly temporary: string;
   readonly signal: AbortSignal | undefined;
   /** Whether layers that were made before will do. */
   readonly reuse: boolean;
+  /** Asked once the layers are made: whether they are what the plan's keys stand for, and may be found under them. */
+  readonly confirm: () => Promise<boolean>;
   readonly keyTags: KeyTags;
-  /** Makes the files of stages that a builder has to run, by number of their stage. */
-  readonly buildStages: (platform: PlatformPlan, task: Task) => Promise<ReadonlyMap<number, Directory>>;
 }
 
-/** Makes a planned image in this process and brings it to its targets: blobs first, then manifests, tags last of all. */
+/**
+ * Makes an image of its final stages, one for each platform in order, and brings it to its targets: blobs first, then manifests, tags
+ * last of all.
+ */
 export async function assembleImage(
   plan: ImagePlan,
+  finals: readonly AssembledStage[],
   deliveries: readonly Delivery[],
-  options: BuildOptions,
+  options: AssemblyOptions,
   task: Task,
 ): Promise<ImageResult> {
   const workshop = await openWorkshop(plan, deliveries, options);
-  const finals = await Promise.all(
-    plan.platforms.map(async (platform) => [platform, await finished(platform, options, task)] as const),
-  );
   const made = await Promise.all(
-    finals.map(([platform, stage]) => makePlatform(workshop, platform, stage, task)),
+    finals.map((stage, at) => makePlatform(workshop, plan.platforms[at]!, stage, task)),
   );
-  workshop.memory.save();
+  const confirmed = await options.confirm();
+  if (confirmed) workshop.memory.save();
   const parts = imageParts(plan.request, made);
-  const delivered = await deliver(parts, workshop.store, deliveries, plan.key?.digest, options.signal, task);
-  await options.keyTags.write(parts.top.bytes, parts.root, deliveries);
+  const key = confirmed ? plan.key?.digest : undefined;
+  const delivered = await deliver(parts, workshop.store, deliveries, key, options.signal, task);
+  if (confirmed) await options.keyTags.write(parts.top.bytes, parts.root, deliveries);
   return {
     descriptor: parts.root,
     platforms: made.map(({ result }) => result),
@@ -65,7 +67,7 @@ interface Workshop {
 async function openWorkshop(
   plan: ImagePlan,
   deliveries: readonly Delivery[],
-  options: BuildOptions,
+  options: AssemblyOptions,
 ): Promise<Workshop> {
   const layout = deliveries.find((delivery) => delivery.kind === 'layout');
   const store =
@@ -78,11 +80,6 @@ async function openWorkshop(
   return { plan, store, memory, running: new Map(), signal: options.signal };
 }
 
-async function finished(platform: PlatformPlan, options: BuildOptions, task: Task): Promise<AssembledStage> {
-  if (platform.final !== undefined) return platform.final;
-  return await platform.assemble(await options.buildStages(platform, task));
-}
-
 async function makePlatform(
   workshop: Workshop,
   platform: PlatformPlan,
@@ -93,7 +90,7 @@ async function makePlatform(
     stage.layers.flatMap(({ members }) => members.flatMap(({ file }) => file ?? [])),
   );
   const own = await Promise.all(stage.layers.map((layer) => makeLayer(workshop, platform, layer, task)));
-  return platformParts(workshop.plan.request, platform, stage, own);
+  return platformParts(workshop.plan.request, platform, own);
 }
 
 /** Makes a layer once, however many platforms have it, and not at all when the store has it from an earlier run. */

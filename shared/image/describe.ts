@@ -28,7 +28,7 @@ export interface PlanDescription {
 export interface StageDescription {
   readonly stage: string;
   readonly line: number;
-  readonly how: 'assembled' | 'handed in' | 'builder';
+  readonly how: 'assembled' | 'handed in' | 'lifted' | 'builder';
   readonly detail: string;
 }
 
@@ -42,7 +42,7 @@ export function describePlan(plan: ImagePlan): PlanDescription {
     changes: plan.changes ?? null,
     platforms: plan.platforms.map((platform) => ({
       platform: formatPlatform(platform.platform),
-      base: platform.final?.base?.descriptor.digest ?? null,
+      base: platform.base?.descriptor.digest ?? null,
       stages: platform.stages.map((stage) => describeStage(plan, platform, stage)),
       layers:
         platform.final?.layers.map(({ step, members }) => ({
@@ -80,6 +80,8 @@ function describeStage(
         how: 'assembled',
         detail: stage.base.kind === 'image' ? `on ${stage.base.reference}` : `on ${stage.base.kind}`,
       };
+    case 'lifted':
+      return { ...own, how: 'lifted', detail: method.lifted.what };
     case 'builder':
       return builderStages(platform.graph, platform.stages).some((one) => one.stage === stage)
         ? {

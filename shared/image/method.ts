@@ -1,9 +1,12 @@
 import type { Lines, ResolvedStage, StageGraph } from '../dockerfile/index.ts';
+import type { LiftedStage } from './request.ts';
 
 /** How the files of a stage come to be. */
 export type StageMethod =
   | { readonly kind: 'handed-in'; readonly directory: string }
   | { readonly kind: 'assembled' }
+  /** Its commands are run on this machine, unless that turns out not to be provable: then a builder runs it. */
+  | { readonly kind: 'lifted'; readonly lifted: LiftedStage; readonly lines: Lines }
   | { readonly kind: 'builder'; readonly reason: string; readonly lines: Lines };
 
 /** A stage with the way in which it is made. */
@@ -12,23 +15,28 @@ export interface StagePlan {
   readonly method: StageMethod;
 }
 
-/** Why a stage cannot be assembled although it has no RUN, found out while trying. */
+/** Why a stage cannot be assembled although it has no RUN, or not be lifted, found out while trying. */
 export type Refusals = ReadonlyMap<number, { readonly reason: string; readonly lines: Lines }>;
+
+/** Stages that can be lifted, by name or number. */
+type Lifted = Readonly<Record<string, LiftedStage>>;
 
 /**
  * Decides for each stage that the target needs: files that are at hand are taken, a stage without RUN on a base without RUN is
- * assembled in this process, everything else is BuildKit's.
+ * assembled in this process, one that only compiles Go is lifted out of its container, everything else is BuildKit's.
  */
-export function decideMethods(graph: StageGraph, refusals: Refusals): StagePlan[] {
+export function decideMethods(graph: StageGraph, refusals: Refusals, lifted: Lifted = {}): StagePlan[] {
   const decided = new Map<number, StageMethod>();
-  for (const stage of graph.stages) decided.set(stage.index, decide(stage, decided, refusals));
+  for (const stage of graph.stages) decided.set(stage.index, decide(stage, graph, decided, refusals, lifted));
   return graph.stages.map((stage) => ({ stage, method: decided.get(stage.index)! }));
 }
 
 function decide(
   stage: ResolvedStage,
+  graph: StageGraph,
   decided: ReadonlyMap<number, StageMethod>,
   refusals: Refusals,
+  liftable: Lifted,
 ): StageMethod {
   const { base } = stage;
   if (base.kind === 'directory' && stage.steps.length === 0)
@@ -39,6 +47,9 @@ function decide(
   if (stage.platform.os !== 'linux')
     return builder(`images for ${stage.platform.os} are not assembled`, stage.lines);
   const run = stage.steps.find((step) => step.kind === 'run');
+  const lifted = liftable[stage.name ?? ''] ?? liftable[stage.index];
+  if (run !== undefined && lifted !== undefined && stage.index !== graph.target)
+    return { kind: 'lifted', lifted, lines: run.lines };
   if (run !== undefined) return builder('RUN needs a container', run.lines);
   if (base.kind === 'directory') return builder('it starts from a folder', stage.lines);
   if (base.kind === 'stage' && decided.get(base.index)?.kind !== 'assembled')
@@ -51,7 +62,7 @@ export function needsBuilder(graph: StageGraph, stages: readonly StagePlan[]): b
   return builderStages(graph, stages).length > 0;
 }
 
-/** The stages that a builder has to make: those reached from the target without passing through a builder's stage. */
+/** The stages whose commands have to be run, by a builder or lifted: those reached from the target without passing through another. */
 export function builderStages(graph: StageGraph, stages: readonly StagePlan[]): StagePlan[] {
   const seen = new Set<number>();
   const found: StagePlan[] = [];
@@ -59,7 +70,7 @@ export function builderStages(graph: StageGraph, stages: readonly StagePlan[]): 
     if (seen.has(index)) return;
     seen.add(index);
     const plan = stages.find(({ stage }) => stage.index === index)!;
-    if (plan.method.kind === 'builder') found.push(plan);
+    if (plan.method.kind === 'builder' || plan.method.kind === 'lifted') found.push(plan);
     if (plan.method.kind === 'assembled') plan.stage.needs.forEach(visit);
   };
   visit(graph.target);

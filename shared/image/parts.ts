@@ -11,7 +11,6 @@ import { configDocument, descriptor, indexDocument, layerDescriptor, manifestDoc
 import type { PlatformPlan } from './plan.ts';
 import type { ImageRequest } from './request.ts';
 import type { PlatformResult } from './result.ts';
-import type { AssembledStage } from './workbench.ts';
 
 /** A layer of an image, with the place that it can be had from when it is a base's. */
 export interface PartLayer {
@@ -49,17 +48,16 @@ export interface PlatformParts {
   readonly manifest: StoredDocument;
 }
 
-/** The documents of an image for one platform: its final stage's base and configuration, and the layers that it has of its own. */
+/** The documents of an image for one platform: its base, its final stage's configuration, and the layers that it has of its own. */
 export function platformParts(
   request: ImageRequest,
   platform: PlatformPlan,
-  stage: AssembledStage,
   own: readonly PartLayer[],
 ): PlatformParts {
-  const base = baseLayers(stage, request.mediaTypes);
+  const base = baseLayers(platform, request.mediaTypes);
   const layers = [...base, ...own];
   const { config } = platform.graph.stages.find(({ index }) => index === platform.graph.target)!;
-  const written = configDocument(config, diffIds(config, stage, own), request.epoch, request.mediaTypes);
+  const written = configDocument(config, diffIds(config, platform, own), request.epoch, request.mediaTypes);
   const configDescriptor = descriptor(describe(written.bytes, written.mediaType));
   const manifest = manifestDocument(
     configDescriptor,
@@ -84,8 +82,8 @@ export function platformParts(
   };
 }
 
-function diffIds(config: ImageConfig, stage: AssembledStage, own: readonly PartLayer[]): Digest[] {
-  const base = stage.base === undefined ? [] : stage.base.config.rootfs.diff_ids;
+function diffIds(config: ImageConfig, platform: PlatformPlan, own: readonly PartLayer[]): Digest[] {
+  const base = platform.base === undefined ? [] : platform.base.config.rootfs.diff_ids;
   if (config.rootfs.diff_ids.length !== base.length)
     throw new Error(
       `The configuration counts ${config.rootfs.diff_ids.length} layers of a base that has ${base.length}.`,
@@ -93,8 +91,7 @@ function diffIds(config: ImageConfig, stage: AssembledStage, own: readonly PartL
   return [...base, ...own.map(({ diffId }) => diffId!)];
 }
 
-function baseLayers(stage: AssembledStage, mediaTypes: 'oci' | 'docker'): PartLayer[] {
-  const { base } = stage;
+function baseLayers({ base }: PlatformPlan, mediaTypes: 'oci' | 'docker'): PartLayer[] {
   if (base === undefined) return [];
   return base.manifest.layers.map((layer) => ({
     descriptor: layerDescriptor(layer, mediaTypes),

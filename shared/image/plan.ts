@@ -3,19 +3,23 @@ import { join, relative } from 'node:path';
 import { type Key, makeOwnFolder } from '../content/index.ts';
 import type { Dockerfile, Lines, StageGraph, Step } from '../dockerfile/index.ts';
 import { Failure } from '../host/index.ts';
-import { type Compression, formatPlatform, type Platform } from '../oci/index.ts';
+import type { Compression, Platform, ResolvedImage } from '../oci/index.ts';
 import { checkAnnotations } from './annotations.ts';
 import { type ContentDigests, openDigests } from './files/digests.ts';
 import type { Directory } from './files/tree.ts';
+import { remoteContext } from './identity/identify.ts';
+import type { ImageIdentity, PlatformIdentity } from './identity/identity.ts';
 import { builderStages, type StagePlan } from './method.ts';
 import { Planner } from './planner.ts';
 import type { ImageRequest, ResolveImage } from './request.ts';
 import { explainKey } from './reuse/explain.ts';
-import { imageKey, platformKeyParts } from './reuse/key.ts';
 import { type IgnoreFile, readDockerfile, readIgnore } from './sources.ts';
 import type { AssembledStage, Workbench } from './workbench.ts';
 
-/** How the image will be made, decided before anything is made. */
+/**
+ * What image is asked for, what decides about it, and how it would be made. A plan is sure of the first two. How stages are made is
+ * what the Dockerfile says; only trying (see `complete`) shows whether a stage can be assembled or lifted.
+ */
 export interface ImagePlan {
   readonly request: ImageRequest;
   readonly dockerfile: Dockerfile;
@@ -24,12 +28,22 @@ export interface ImagePlan {
   /** Why the whole image is BuildKit's to make. */
   readonly because: Because | undefined;
   readonly platforms: readonly PlatformPlan[];
-  /** Names the image by all that it is made of; undefined when a builder has a part in it. */
+  /** What decides about the image and its stages. */
+  readonly identity: ImageIdentity;
+  /** Names the image by all that it is made of; undefined where something decides that no key can hold. */
   readonly key: Key | undefined;
   /** What differs from the last image of this Dockerfile, in words; undefined when none is known. */
   readonly changes: readonly string[] | undefined;
   readonly warnings: readonly PlanWarning[];
   readonly digests: ContentDigests;
+  /**
+   * The plan with its stages tried out as far as that needs no other stage: indexes of bases' layers are read, or their layers, and
+   * `final` is there where no builder is needed. Throws a Failure for what is wrong with the Dockerfile's steps. With `lifts` stages
+   * that are to be lifted are proved, too, so that the plan tells how they will be made.
+   */
+  complete(options?: { readonly lifts?: boolean }): Promise<ImagePlan>;
+  /** Finds out again what decides about the image, from files as they are now. */
+  identifyAgain(): Promise<ImageIdentity>;
 }
 
 /** A reason with its place in the Dockerfile, where it has one. */
@@ -48,19 +62,26 @@ export interface PlanWarning {
 export interface PlatformPlan {
   readonly platform: Platform;
   readonly graph: StageGraph;
+  readonly identity: PlatformIdentity;
   readonly stages: readonly StagePlan[];
-  /** The final stage, where no builder is needed for it. */
+  /** The image that the target builds on, directly or through other stages; undefined for scratch, and where it is not to be had. */
+  readonly base: ResolvedImage | undefined;
+  /** The final stage, in a complete plan where no builder is needed for it. */
   readonly final: AssembledStage | undefined;
   /** Assembles the final stage once the files that builders make are there, by number of their stage. */
   readonly assemble: (built: ReadonlyMap<number, Directory>) => Promise<AssembledStage>;
   readonly bench: Workbench;
 }
 
-/** Plans an image: reads the Dockerfile, the context as far as it is copied, and manifests of bases; makes nothing. */
+/**
+ * Plans an image: reads the Dockerfile, the context as far as it is copied, manifests and configurations of bases, none of their
+ * layers; makes nothing. `clock` gives milliseconds since 1970.
+ */
 export async function planImage(
   request: ImageRequest,
   images: ResolveImage,
   temporary: string,
+  clock: () => number = Date.now,
 ): Promise<ImagePlan> {
   checkRequest(request);
   const dockerfile = readDockerfile(request);
@@ -71,26 +92,38 @@ export async function planImage(
   );
   const warnings: PlanWarning[] = [];
   const planner = new Planner(request, dockerfile, ignore, images, digests, temporary, warnings);
-  const platforms = await Promise.all(request.platforms.map((platform) => planner.platform(platform)));
-  const because =
-    request.builderOnly !== undefined
-      ? { reason: request.builderOnly, lines: undefined }
-      : whole(platforms, request);
-  const key = because === undefined ? await keyOf(request, platforms, digests) : undefined;
+  const graphs = await Promise.all(request.platforms.map((platform) => planner.graph(platform)));
+  const identity = await planner.identify(graphs, clock());
+  const outlines = await Promise.all(
+    graphs.map((graph, at) => planner.outline(graph, identity.platforms[at]!)),
+  );
   digests.save();
-  const how = because === undefined ? 'assembled' : 'builder';
-  return {
-    request,
-    dockerfile,
-    ignore: ignore?.file,
-    how,
-    because,
-    platforms,
-    key,
-    changes: key === undefined ? undefined : explainKey(request, key),
-    warnings: unique(warnings),
-    digests,
+  const withPlatforms = (platforms: readonly PlatformPlan[]): ImagePlan => {
+    const because =
+      request.builderOnly !== undefined
+        ? { reason: request.builderOnly, lines: undefined }
+        : whole(platforms, request);
+    return {
+      request,
+      dockerfile,
+      ignore: ignore?.file,
+      how: because === undefined ? 'assembled' : 'builder',
+      because,
+      platforms,
+      identity,
+      key: identity.image,
+      changes: identity.image === undefined ? undefined : explainKey(request, identity.image),
+      warnings: unique(warnings),
+      digests,
+      complete: async ({ lifts = false } = {}) => {
+        const complete = await Promise.all(platforms.map((platform) => planner.complete(platform, lifts)));
+        digests.save();
+        return withPlatforms(complete);
+      },
+      identifyAgain: () => planner.anew().identify(graphs, clock()),
+    };
   };
+  return withPlatforms(outlines);
 }
 
 function unique(warnings: readonly PlanWarning[]): PlanWarning[] {
@@ -99,11 +132,8 @@ function unique(warnings: readonly PlanWarning[]): PlanWarning[] {
 
 /** The reason to give the whole image to BuildKit, if there is one. */
 function whole(platforms: readonly PlatformPlan[], request: ImageRequest): Because | undefined {
-  const remote = Object.entries(request.contexts).find(([, value]) =>
-    /^(?!docker-image:|oci-layout:)[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(value),
-  );
-  if (remote !== undefined)
-    return { reason: `the build context "${remote[0]}" is at ${remote[1]}`, lines: undefined };
+  const remote = remoteContext(request);
+  if (remote !== undefined) return remote;
   for (const { graph, stages } of platforms) {
     const [unknown] = graph.unmodelled;
     if (unknown !== undefined) return { reason: unknown.message, lines: unknown.lines };
@@ -142,19 +172,4 @@ function checkRequest(request: ImageRequest): void {
     throw new Failure(
       `Docker media types know gzip alone; use media-types: oci with compression: ${request.compression satisfies Compression}.`,
     );
-}
-
-async function keyOf(
-  request: ImageRequest,
-  platforms: readonly PlatformPlan[],
-  digests: ContentDigests,
-): Promise<Key | undefined> {
-  if (platforms.some(({ final }) => final === undefined)) return undefined;
-  const parts = await Promise.all(
-    platforms.map(async ({ platform, graph, final }) => {
-      const { config } = graph.stages.find((stage) => stage.index === graph.target)!;
-      return [formatPlatform(platform), await platformKeyParts(final!, config, digests)] as const;
-    }),
-  );
-  return imageKey(request, Object.fromEntries(parts));
 }

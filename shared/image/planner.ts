@@ -3,6 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import {
   createIgnore,
   type Dockerfile,
+  type Lines,
   type NamedContext,
   type ResolvedStage,
   resolveGraph,
@@ -16,11 +17,14 @@ import {
   type Platform,
   type ResolvedImage,
 } from '../oci/index.ts';
-import type { ContentDigests } from './files/digests.ts';
+import { chainOf } from './chain.ts';
+import { type ContentDigests, openDigests } from './files/digests.ts';
 import { diskTree } from './files/disk.ts';
 import type { Directory } from './files/tree.ts';
 import { Unmodelled } from './files/unmodelled.ts';
-import { decideMethods, needsBuilder, type Refusals, type StagePlan } from './method.ts';
+import { identifyImage } from './identity/identify.ts';
+import type { ImageIdentity, PlatformIdentity } from './identity/identity.ts';
+import { builderStages, decideMethods, needsBuilder, type Refusals, type StagePlan } from './method.ts';
 import { instructionOf } from './names.ts';
 import { once } from './once.ts';
 import type { PlanWarning, PlatformPlan } from './plan.ts';
@@ -29,7 +33,7 @@ import { ownPaths, type ReadIgnore } from './sources.ts';
 import { StepFailure } from './steps.ts';
 import { type AssembledStage, Workbench, type WorkbenchOptions } from './workbench.ts';
 
-/** A configuration that nothing depends on: that of a base that BuildKit alone will see. */
+/** Stands for the configuration of a base that is not to be had here: whoever depends on it has no key and is not assembled. */
 function unknownConfig(platform: Platform): ImageConfig {
   return { ...platform, rootfs: { type: 'layers', diff_ids: [] } };
 }
@@ -42,9 +46,9 @@ export class Planner {
   readonly #warnings: PlanWarning[];
   readonly #failures = new Map<string, Failure>();
   readonly #resolved = new Map<string, Promise<ResolvedImage>>();
+  readonly #ignore: ReadIgnore | undefined;
   readonly #context: Directory;
   readonly #directories = new Map<string, Directory>();
-  readonly #builderBases: ReadonlySet<string>;
   readonly #indexes: WorkbenchOptions['indexes'] = new Map();
   readonly #digests: ContentDigests;
   readonly #temporary: string;
@@ -64,42 +68,26 @@ export class Planner {
     this.#digests = digests;
     this.#temporary = temporary;
     this.#warnings = warnings;
+    this.#ignore = ignore;
     this.#context = diskTree(request.context, ignore?.ignore, new Set(ownPaths(request)));
-    this.#builderBases = basesOfBuilders(dockerfile);
   }
 
-  async platform(platform: Platform): Promise<PlatformPlan> {
-    const graph = await this.#graph(platform);
-    const bench = new Workbench({
-      platform,
-      request: this.#request,
-      images: (reference, on) => this.#resolve(reference, on),
-      indexes: this.#indexes,
-      digests: this.#digests,
-      temporary: join(this.#temporary, formatPlatform(platform).replaceAll('/', '-')),
-      context: this.#context,
-      directory: (path) => this.#directory(path),
-      warn: (message, step) => this.#warnings.push({ message, lines: step.lines }),
-    });
-    let refusals: Refusals = new Map();
-    for (;;) {
-      const stages = decideMethods(graph, refusals);
-      const assemble = (built: ReadonlyMap<number, Directory>) => this.#assemble(graph, stages, bench, built);
-      try {
-        const final =
-          graph.unmodelled.length > 0 || needsBuilder(graph, stages) ? undefined : await assemble(new Map());
-        return { platform, graph, stages, final, assemble, bench };
-      } catch (error) {
-        if (!(error instanceof Refused) || graph.unmodelled.length > 0) throw error;
-        refusals = new Map([
-          ...refusals,
-          [error.stage, { reason: error.refusal.reason, lines: error.refusal.lines! }],
-        ]);
-      }
-    }
+  /** The same over the files as they are now, which it reads again; what registries said still holds. */
+  anew(): Planner {
+    const { state } = this.#request;
+    const digests = openDigests(state === undefined ? undefined : join(state, 'image-digests.json'));
+    return new Planner(
+      this.#request,
+      this.#dockerfile,
+      this.#ignore,
+      (reference, platform) => this.#resolve(reference, platform),
+      digests,
+      this.#temporary,
+      [],
+    );
   }
 
-  async #graph(platform: Platform): Promise<StageGraph> {
+  async graph(platform: Platform): Promise<StageGraph> {
     const graph = await resolveGraph(this.#dockerfile, {
       target: this.#request.target,
       platform,
@@ -113,13 +101,72 @@ export class Planner {
     return graph;
   }
 
+  async identify(graphs: readonly StageGraph[], now: number): Promise<ImageIdentity> {
+    return await identifyImage({
+      request: this.#request,
+      dockerfile: this.#dockerfile,
+      graphs,
+      images: (reference, platform) => this.#resolve(reference, platform),
+      context: this.#context,
+      directory: (path) => this.#directory(path),
+      digests: this.#digests,
+      now,
+    });
+  }
+
+  /** The plan for a platform as the Dockerfile says it. */
+  async outline(graph: StageGraph, identity: PlatformIdentity): Promise<PlatformPlan> {
+    const { platform } = graph;
+    const bench = new Workbench({
+      platform,
+      request: this.#request,
+      images: (reference, on) => this.#resolve(reference, on),
+      indexes: this.#indexes,
+      digests: this.#digests,
+      temporary: join(this.#temporary, formatPlatform(platform).replaceAll('/', '-')),
+      context: this.#context,
+      directory: (path) => this.#directory(path),
+      warn: (message, step) => this.#warnings.push({ message, lines: step.lines }),
+    });
+    const base = await this.#rootBase(graph);
+    return this.#withMethods({ platform, graph, identity, base, bench }, new Map());
+  }
+
+  #withMethods(
+    own: Pick<PlatformPlan, 'platform' | 'graph' | 'identity' | 'base' | 'bench'>,
+    refusals: Refusals,
+  ): PlatformPlan {
+    const stages = decideMethods(own.graph, refusals, this.#request.lifted);
+    const assemble = (built: ReadonlyMap<number, Directory>) =>
+      this.#assemble(own.graph, stages, own.bench, built);
+    return { ...own, stages, final: undefined, assemble };
+  }
+
+  /** The plan with everything tried that needs no builder. */
+  async complete(outline: PlatformPlan, lifts: boolean): Promise<PlatformPlan> {
+    const { graph } = outline;
+    let refusals: Refusals = lifts ? await disproved(outline) : new Map();
+    for (;;) {
+      const plan = this.#withMethods(outline, refusals);
+      const target = plan.stages.find(({ stage }) => stage.index === graph.target)!;
+      if (target.method.kind !== 'assembled') return plan;
+      if (graph.unmodelled.length > 0 || needsBuilder(graph, plan.stages)) return plan;
+      try {
+        return { ...plan, final: await plan.assemble(new Map()) };
+      } catch (error) {
+        if (!(error instanceof Refused)) throw error;
+        refusals = new Map([...refusals, [error.stage, error.because]]);
+      }
+    }
+  }
+
   async #configOf(reference: string, platform: Platform): Promise<ImageConfig> {
-    if (this.#builderBases.has(reference)) return unknownConfig(platform);
     try {
       return (await this.#resolve(reference, platform)).config;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      // It matters only if a stage that is assembled here starts from it; the engine of a builder may know the image.
+      // It matters only if a stage that is assembled here starts from it; the engine of a builder may know the image. Without its
+      // configuration such a stage has no key.
       this.#failures.set(`${reference} ${formatPlatform(platform)}`, error);
       return unknownConfig(platform);
     }
@@ -177,6 +224,14 @@ export class Planner {
     return await this.#resolve(base.reference, platform);
   }
 
+  /** The base of an image: that of the lowest stage which the target builds on. */
+  async #rootBase(graph: StageGraph): Promise<ResolvedImage | undefined> {
+    const { base, platform } = chainOf(graph)[0]!;
+    if (base.kind !== 'image' || this.#failures.has(`${base.reference} ${formatPlatform(platform)}`))
+      return undefined;
+    return await this.#resolve(base.reference, platform);
+  }
+
   #explain(error: unknown, stage: number): unknown {
     if (error instanceof Unmodelled) return new Refused(stage, error);
     if (!(error instanceof StepFailure)) return error;
@@ -189,28 +244,27 @@ export class Planner {
   }
 }
 
-class Refused extends Error {
+/** A stage that was to be assembled, and that BuildKit has to make. */
+export class Refused extends Error {
   readonly stage: number;
-  readonly refusal: Unmodelled;
+  readonly because: { readonly reason: string; readonly lines: Lines };
 
-  constructor(stage: number, refusal: Unmodelled) {
-    super(refusal.reason);
+  constructor(stage: number, { reason, lines }: Unmodelled) {
+    super(reason);
     this.stage = stage;
-    this.refusal = refusal;
+    this.because = { reason, lines: lines! };
   }
 }
 
-/** References, as written, that only stages with RUN start from: no registry has to be asked about them. */
-function basesOfBuilders(dockerfile: Dockerfile): Set<string> {
-  const runs = (stage: Dockerfile['stages'][number]) =>
-    stage.instructions.some((one) => one.keyword === 'RUN');
-  const others = new Set(dockerfile.stages.filter((stage) => !runs(stage)).map((stage) => stage.from));
-  return new Set(
-    dockerfile.stages
-      .filter(runs)
-      .map((stage) => stage.from)
-      .filter((from) => !others.has(from)),
-  );
+/** The stages that turn out not to be liftable. */
+async function disproved({ platform, graph, stages }: PlatformPlan): Promise<Refusals> {
+  const found = builderStages(graph, stages).map(async ({ stage, method }) => {
+    if (method.kind !== 'lifted') return [];
+    const because = await method.lifted.prove(platform);
+    if (because === undefined) return [];
+    return [[stage.index, { reason: because.reason, lines: because.lines ?? method.lines }] as const];
+  });
+  return new Map((await Promise.all(found)).flat());
 }
 
 /** Stages whose files are taken by others, or that are built upon. */

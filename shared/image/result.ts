@@ -1,4 +1,4 @@
-import type { Descriptor } from '../oci/index.ts';
+import type { Descriptor, Platform } from '../oci/index.ts';
 import type { Delivered } from './deliver.ts';
 
 /** An image that is at its targets. */
@@ -9,6 +9,18 @@ export interface ImageResult {
   /** Nothing was made: the same image was at a target already. */
   readonly reused: boolean;
   readonly deliveries: readonly Delivered[];
+}
+
+/** What became of a stage. */
+export interface StageOutcome {
+  readonly platform: Platform;
+  /** Number of the stage. */
+  readonly stage: number;
+  readonly how: 'restored' | 'built' | 'lifted' | 'assembled' | 'handed in';
+  /** Where a restored one was found. */
+  readonly where?: string | undefined;
+  /** Bytes that restoring moved. */
+  readonly size?: number | undefined;
 }
 
 /** The image for one platform, as it ended up. */

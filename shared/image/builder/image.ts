@@ -4,38 +4,17 @@ import { join } from 'node:path';
 import type { Task } from '../../host/index.ts';
 import { type Descriptor, type Index, MediaType, openLayout } from '../../oci/index.ts';
 import { annotationsFor } from '../annotations.ts';
-import { type Delivery, deliverCopy } from '../deliver.ts';
 import { descriptor } from '../manifest.ts';
 import type { ImagePlan } from '../plan.ts';
 import type { ImageRequest } from '../request.ts';
-import type { ImageResult } from '../result.ts';
-import { platformsOf } from '../reuse/reuse.ts';
 import { commonArguments, contextArguments, imageArguments, outputAttributes } from './arguments.ts';
 import { runBuildx } from './buildx.ts';
 import { writeDockerfile } from './dockerfile.ts';
 import { canExport, checkForEngine, type MadeLayout, saveFromEngine } from './engine.ts';
 import type { BuilderRun } from './stages.ts';
 
-/** Lets a builder make the whole image, and brings what it made to the targets. */
-export async function buildWithBuilder(
-  plan: ImagePlan,
-  deliveries: readonly Delivery[],
-  builder: BuilderRun,
-  task: Task,
-): Promise<ImageResult> {
-  const made = await task.task('Build with BuildKit', (child) => makeLayout(plan, builder, child));
-  const delivered = await Promise.all(
-    deliveries.map((delivery) => deliverCopy(made.layout, made.root, delivery, undefined, task)),
-  );
-  return {
-    descriptor: made.root,
-    platforms: await platformsOf(made.layout, made.root),
-    reused: false,
-    deliveries: delivered,
-  };
-}
-
-async function makeLayout(plan: ImagePlan, builder: BuilderRun, task: Task): Promise<MadeLayout> {
+/** Lets a builder make the whole image, into a layout. */
+export async function makeWhole(plan: ImagePlan, builder: BuilderRun, task: Task): Promise<MadeLayout> {
   const folder = join(builder.temporary, 'whole');
   await mkdir(folder, { recursive: true });
   const exports = await canExport(builder.settings, builder.signal);

@@ -65,10 +65,12 @@ export async function identifyImage(inputs: IdentityInputs): Promise<ImageIdenti
 
 /** Everything that decides about the layers of the image: whoever has it in common has the layers in common. */
 function filesKey(
-  { epoch, compression, level, mediaTypes }: ImageRequest,
+  { epoch, compression, level, mediaTypes, builderOnly }: ImageRequest,
   platforms: readonly PlatformIdentity[],
   keys: readonly (Key | undefined)[],
 ): Key | undefined {
+  // What BuildKit puts into an index beside the images is not modelled.
+  if (builderOnly !== undefined) return undefined;
   const named: Record<string, KeyPart> = {};
   for (const [at, key] of keys.entries()) {
     if (key === undefined) return undefined;
@@ -204,13 +206,13 @@ async function keyBase(
       return () => descriptor.digest;
     }
     case 'directory': {
-      const files = await keyFolder(stage, around);
+      const files = keyFolder(stage, around);
       return () => files;
     }
     case 'stage': {
       const folder = handedIn(around.graph, base.index);
       if (folder === undefined) return (below) => below(base.index);
-      const files = await keyFolder(around.graph.stages.find(({ index }) => index === base.index)!, around);
+      const files = keyFolder(around.graph.stages.find(({ index }) => index === base.index)!, around);
       return () => files;
     }
   }

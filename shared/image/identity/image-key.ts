@@ -21,7 +21,6 @@ export function imageKeyOf(
       key,
       value,
     })),
-    only: request.builderOnly ?? null,
   });
 }
 

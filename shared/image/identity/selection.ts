@@ -20,11 +20,11 @@ interface Selection {
  *
  * @throws Failure where a source is missing, Unmodelled where BuildKit may take another selection: such a step has no key.
  */
-export async function copiedFiles(
+export function copiedFiles(
   tree: Directory,
   step: CopyStep,
   digests: ContentDigests,
-): Promise<Readonly<Record<string, KeyPart>>> {
+): Readonly<Record<string, KeyPart>> {
   const exclude = step.exclude.length === 0 ? undefined : createMatcher(step.exclude);
   const tops: KeyPart[] = [];
   const nodes: { path: string; node: Node }[] = [];
@@ -33,7 +33,7 @@ export async function copiedFiles(
     tops.push(...found.tops);
     for (const one of found.nodes) nodes.push(one);
   }
-  return { tops, files: await fileParts(nodes, digests) };
+  return { tops, files: fileParts(nodes, digests) };
 }
 
 function select(tree: Directory, source: string, step: CopyStep, exclude: Ignore | undefined): Selection {
@@ -73,43 +73,41 @@ function* copied(tree: Directory, path: string, options: Parameters<typeof copyP
 }
 
 /** What a mount binds from a folder of this machine: all that lies at its source. */
-export async function boundFiles(
+export function boundFiles(
   tree: Directory,
   source: string,
   digests: ContentDigests,
-): Promise<Readonly<Record<string, KeyPart>>> {
-  return { top: clean(source), files: await fileParts([...everything(tree, source)], digests) };
+): Readonly<Record<string, KeyPart>> {
+  return { top: clean(source), files: fileParts([...everything(tree, source)], digests) };
 }
 
 /** Everything below a folder. */
-export async function allFiles(
-  tree: Directory,
-  digests: ContentDigests,
-): Promise<Readonly<Record<string, KeyPart>>> {
-  return await fileParts([...walk(tree)], digests);
+export function allFiles(tree: Directory, digests: ContentDigests): Readonly<Record<string, KeyPart>> {
+  return fileParts([...walk(tree)], digests);
 }
 
-async function fileParts(
-  nodes: readonly { readonly path: string; readonly node: Node }[],
+function fileParts(
+  nodes: Iterable<{ readonly path: string; readonly node: Node }>,
   digests: ContentDigests,
-): Promise<Readonly<Record<string, KeyPart>>> {
+): Readonly<Record<string, KeyPart>> {
   const first = new Map<Node, string>();
-  const parts = nodes.map(async ({ path, node }) => {
+  const parts: [string, string][] = [];
+  for (const { path, node } of nodes) {
     const before = node.type === 'file' ? first.get(node) : undefined;
-    if (before === undefined) first.set(node, path);
-    const text = await partOf(node, digests);
-    return [path, before === undefined ? text : `${text} = ${before}`] as const;
-  });
-  return Object.fromEntries(await Promise.all(parts));
+    if (node.type === 'file' && before === undefined) first.set(node, path);
+    const text = partOf(node, digests);
+    parts.push([path, before === undefined ? text : `${text} = ${before}`]);
+  }
+  return Object.fromEntries(parts);
 }
 
 /** Type, mode, and content or target. Owners are root's: those of a folder of this machine never count. */
-async function partOf(node: Node, digests: ContentDigests): Promise<string> {
+function partOf(node: Node, digests: ContentDigests): string {
   switch (node.type) {
     case 'symlink':
       return `symlink -> ${node.target}`;
     case 'file':
-      return `file ${node.mode.toString(8)} ${await digests.name(node)}`;
+      return `file ${node.mode.toString(8)} ${digests.name(node)}`;
     default:
       return `${node.type} ${node.mode.toString(8)}`;
   }

@@ -183,15 +183,15 @@ function mountId({ type, target = '', options }: RunMount): string {
 async function takenFrom(
   source: Source,
   around: KeySurroundings,
-  select: (tree: Directory) => Promise<Parts>,
+  select: (tree: Directory) => Parts,
 ): Promise<(upstream: Upstream) => Parts> {
   switch (source.kind) {
     case 'context': {
-      const files = await select(around.context);
+      const files = select(around.context);
       return () => files;
     }
     case 'directory': {
-      const files = await select(around.directory(source.path));
+      const files = select(around.directory(source.path));
       return () => files;
     }
     case 'image': {
@@ -201,7 +201,7 @@ async function takenFrom(
     case 'stage': {
       const folder = handedIn(around.graph, source.index);
       if (folder === undefined) return (upstream) => ({ from: upstream(source.index) });
-      const files = await select(around.directory(folder));
+      const files = select(around.directory(folder));
       return () => files;
     }
   }
@@ -218,7 +218,7 @@ function isStage(source: Source, { graph }: KeySurroundings): boolean {
 }
 
 /** The part of a base that is a folder: all that it holds. */
-export async function keyFolder(stage: ResolvedStage, around: KeySurroundings): Promise<Parts> {
+export function keyFolder(stage: ResolvedStage, around: KeySurroundings): Parts {
   if (stage.base.kind !== 'directory') throw new Error('not a folder');
-  return await allFiles(around.directory(stage.base.path), around.digests);
+  return allFiles(around.directory(stage.base.path), around.digests);
 }

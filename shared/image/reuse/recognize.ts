@@ -1,9 +1,17 @@
-import { type Descriptor, type ImageSource, layerType, parseDocument, resolveFrom } from '../../oci/index.ts';
+import type { Digest } from '../../content/index.ts';
+import {
+  type Descriptor,
+  type ImageSource,
+  layerType,
+  parseDocument,
+  type ResolvedImage,
+  resolveFrom,
+} from '../../oci/index.ts';
+import { layerSteps } from '../chain.ts';
 import { descriptor } from '../manifest.ts';
 import { instructionOf } from '../names.ts';
-import { imageParts, type PartLayer, platformParts } from '../parts.ts';
+import { imageParts, type PartLayer, type PlatformParts, platformParts } from '../parts.ts';
 import type { ImagePlan, PlatformPlan } from '../plan.ts';
-import type { PlatformResult } from '../result.ts';
 
 /** A manifest or index as it was found. */
 export interface FoundManifest {
@@ -11,16 +19,17 @@ export interface FoundManifest {
   readonly descriptor: Descriptor;
 }
 
-/** An image that is the plan's. */
-export interface Recognized {
-  readonly root: Descriptor;
-  readonly platforms: readonly PlatformResult[];
-}
+/** What an image that was found under the key of the plan's files is good for. */
+export type Recognized =
+  /** It is the plan's image. */
+  | { readonly kind: 'image'; readonly root: Descriptor; readonly parts: readonly PlatformParts[] }
+  /** It has the plan's layers; around them belong other documents, which are these. */
+  | { readonly kind: 'layers'; readonly parts: readonly PlatformParts[] };
 
 /**
- * Whether a manifest or index is what the plan would make. Its own layers are taken for those that the key stands for; with them
- * configurations, manifests and index are written here, and have to have the digest of what was found: base, platforms, media
- * types, annotations and configuration are those asked for, to the byte.
+ * Compares a manifest or index with what the plan would make. That its own layers are those of the key is taken for true. Everything
+ * else is made from the plan and compared: base, platforms, media types, annotations and configuration. Undefined where not even the
+ * layers can be used.
  */
 export async function recognize(
   plan: ImagePlan,
@@ -31,39 +40,52 @@ export async function recognize(
   const members = document.kind === 'index' ? document.index.manifests : [found.descriptor];
   if (members.length !== plan.platforms.length) return undefined;
   const known: ImageSource = {
-    ...source,
+    name: source.name,
+    ...(source.repository !== undefined && { repository: source.repository }),
+    blob: (blob) => source.blob(blob),
     manifest: async (name) => (name === found.descriptor.digest ? found : await source.manifest(name)),
   };
-  const platforms = await Promise.all(
-    plan.platforms.map(async (platform, index) =>
-      platformParts(
-        plan.request,
-        platform,
-        platform.final!,
-        await ownLayers(plan, platform, known, members[index]!),
-      ),
-    ),
+  const images = await Promise.all(
+    plan.platforms.map(({ platform }, at) => resolveFrom(known, members[at]!.digest, platform)),
   );
-  const { root } = imageParts(plan.request, platforms);
-  if (root.digest !== found.descriptor.digest) return undefined;
-  return { root, platforms: platforms.map(({ result }) => result) };
+  const own = images.map((image, at) => ownLayers(plan, plan.platforms[at]!, image));
+  if (own.some((layers) => layers === undefined)) return undefined;
+  const parts = plan.platforms.map((platform, at) => platformParts(plan.request, platform, own[at]!));
+  const { root } = imageParts(plan.request, parts);
+  if (root.digest !== found.descriptor.digest)
+    return { kind: 'layers', parts: parts.map((one, at) => held(one, images[at]!)) };
+  return { kind: 'image', root, parts };
 }
 
-/** The layers of an image above those of the base that the plan has. */
-async function ownLayers(
+/** The layers that an image has in common with the plan's are where it is, those of the base too. */
+function held(parts: PlatformParts, { manifest }: ResolvedImage): PlatformParts {
+  const there = new Set(manifest.layers.map(({ digest }) => digest));
+  const layers = parts.layers.map((layer) =>
+    there.has(layer.descriptor.digest) ? { ...layer, source: undefined } : layer,
+  );
+  return { ...parts, layers };
+}
+
+/** The layers of an image above those of the plan's base, where they are as many as the plan's steps make, and of its type. */
+function ownLayers(
   { request }: ImagePlan,
-  { platform, final }: PlatformPlan,
-  source: ImageSource,
-  member: Descriptor,
-): Promise<PartLayer[]> {
-  const { manifest, config } = await resolveFrom(source, member.digest, platform);
-  const below = final!.base?.manifest.layers.length ?? 0;
+  { graph, base }: PlatformPlan,
+  { manifest, config }: ResolvedImage,
+): PartLayer[] | undefined {
+  const below: readonly Digest[] = base?.config.rootfs.diff_ids ?? [];
+  const { diff_ids: diffIds } = config.rootfs;
+  const steps = layerSteps(graph);
+  if (diffIds.length !== below.length + steps.length || manifest.layers.length !== diffIds.length)
+    return undefined;
+  if (below.some((diffId, at) => diffIds[at] !== diffId)) return undefined;
   const mediaType = layerType(request.compression, request.mediaTypes === 'docker');
-  return manifest.layers.slice(below).map(({ digest, size }, index) => ({
+  const own = manifest.layers.slice(below.length);
+  if (own.some((layer) => layer.mediaType !== mediaType)) return undefined;
+  return own.map(({ digest, size }, at) => ({
     descriptor: descriptor({ mediaType, digest, size }),
-    diffId: config.rootfs.diff_ids[below + index],
+    diffId: diffIds[below.length + at],
     origin: 'reused',
-    createdBy: final!.layers[index] && instructionOf(final!.layers[index].step),
+    createdBy: instructionOf(steps[at]!),
     source: undefined,
   }));
 }

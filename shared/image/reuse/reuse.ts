@@ -13,47 +13,70 @@ import {
   beforeNames,
   type Delivered,
   type Delivery,
+  deliver,
   deliverCopy,
   KEY_ANNOTATION,
   nameImage,
 } from '../deliver.ts';
 import { descriptor } from '../manifest.ts';
 import { instructionOf } from '../names.ts';
+import { imageParts, type PlatformParts } from '../parts.ts';
 import type { ImagePlan } from '../plan.ts';
 import type { ImageResult, PlatformResult } from '../result.ts';
 import type { KeyTags, RegistryDelivery } from './key-tag.ts';
-import { type Recognized, recognize } from './recognize.ts';
+import { recognize } from './recognize.ts';
 
 /** An image that was made before from the same key, and the delivery that has it. */
-export interface Reusable extends Recognized {
+export interface Reusable {
+  readonly kind: 'image';
+  readonly root: Descriptor;
+  readonly platforms: readonly PlatformResult[];
   readonly holder: Delivery;
   readonly source: ImageSource;
   readonly bytes: Buffer;
 }
 
+/** Layers that were made before from the same files, and the registry that has them. */
+export interface ReusableLayers {
+  readonly kind: 'layers';
+  readonly parts: readonly PlatformParts[];
+  readonly holder: RegistryDelivery;
+}
+
 /**
- * Looks for the image of a plan's key where it is to be delivered to: in layouts, then under the key's tag in registries. One that is
- * not whole, or is not what the plan would make, does not count.
+ * Looks for the image of a plan's key in the layouts that it is to be delivered to. One that is not whole does not count.
  */
-export async function findReusable(
-  plan: ImagePlan,
+export async function findInLayouts(
+  { key }: ImagePlan,
   deliveries: readonly Delivery[],
-  keyTags: KeyTags,
-  task: Task,
 ): Promise<Reusable | undefined> {
-  const { key } = plan;
   if (key === undefined) return undefined;
   for (const delivery of deliveries) {
     const found = delivery.kind === 'layout' ? await findInLayout(key.digest, delivery) : undefined;
     if (found !== undefined) return found;
   }
+  return undefined;
+}
+
+/**
+ * Looks for a plan's files under the tag of their key in the registries that the image is to be delivered to. The image itself is
+ * preferred to one whose layers alone will do.
+ */
+export async function findInRegistries(
+  plan: ImagePlan,
+  deliveries: readonly Delivery[],
+  keyTags: KeyTags,
+  task: Task,
+): Promise<Reusable | ReusableLayers | undefined> {
   const registries = deliveries.filter((delivery) => delivery.kind === 'registry');
   await Promise.all(registries.map((delivery) => keyTags.find(delivery)));
+  const all: (Reusable | ReusableLayers)[] = [];
   for (const delivery of registries) {
     const found = await findInRegistry(plan, delivery, keyTags, task);
-    if (found !== undefined) return found;
+    if (found?.kind === 'image') return found;
+    if (found !== undefined) all.push(found);
   }
-  return undefined;
+  return all[0];
 }
 
 async function findInLayout(
@@ -72,7 +95,7 @@ async function findInLayout(
   } = entry.descriptor.annotations!;
   const root = descriptor(entry.descriptor, { annotations: Object.keys(own).length === 0 ? undefined : own });
   const { bytes } = await source.manifest(root.digest);
-  return { holder, source, root, bytes, platforms: await platformsOf(source, root) };
+  return { kind: 'image', holder, source, root, bytes, platforms: await platformsOf(source, root) };
 }
 
 async function findInRegistry(
@@ -80,17 +103,21 @@ async function findInRegistry(
   holder: RegistryDelivery,
   keyTags: KeyTags,
   task: Task,
-): Promise<Reusable | undefined> {
+): Promise<Reusable | ReusableLayers | undefined> {
   const manifest = await keyTags.find(holder);
   if (manifest === undefined) return undefined;
   const { source } = holder;
   try {
-    const image = await recognize(plan, source, manifest);
-    if (image !== undefined) return { ...image, holder, source, bytes: manifest.bytes };
-    task.log(`What ${source.name} has under the tag of the image's key is another image.`);
+    const found = await recognize(plan, source, manifest);
+    if (found?.kind === 'image') {
+      const platforms = found.parts.map(({ result }) => result);
+      return { kind: 'image', root: found.root, platforms, holder, source, bytes: manifest.bytes };
+    }
+    if (found?.kind === 'layers') return { ...found, holder };
+    task.log(`What ${source.name} has under the key of the image's files is another image.`);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    task.log(`What ${source.name} has under the tag of the image's key cannot be used: ${error.message}`);
+    task.log(`What ${source.name} has under the key of the image's files cannot be used: ${error.message}`);
   }
   return undefined;
 }
@@ -112,17 +139,42 @@ async function isWhole(layout: Layout, root: Descriptor): Promise<boolean> {
 /** Gives an image that is there its names everywhere, its key's tag last of all; what a delivery lacks of it is brought there. */
 export async function deliverReused(
   there: Reusable,
-  key: Digest,
+  key: Digest | undefined,
   deliveries: readonly Delivery[],
   keyTags: KeyTags,
   task: Task,
 ): Promise<ImageResult> {
-  const served = deliveries.filter(
-    (delivery) => !(delivery.kind === 'layout' && delivery.spare && there.holder.kind === 'registry'),
-  );
+  const served = there.holder.kind === 'registry' ? withoutSpare(deliveries) : deliveries;
   const delivered = await allDone(served.map((delivery) => deliverOne(there, key, delivery, keyTags, task)));
   await keyTags.write(there.bytes, there.root, served);
   return { descriptor: there.root, platforms: there.platforms, reused: true, deliveries: delivered };
+}
+
+function withoutSpare(deliveries: readonly Delivery[]): readonly Delivery[] {
+  return deliveries.filter((delivery) => !(delivery.kind === 'layout' && delivery.spare));
+}
+
+/** Writes configurations and manifests around layers that are there, and brings what comes of it everywhere. */
+export async function deliverLayers(
+  { parts: platforms, holder }: ReusableLayers,
+  { request, key }: ImagePlan,
+  deliveries: readonly Delivery[],
+  keyTags: KeyTags,
+  signal: AbortSignal | undefined,
+  task: Task,
+): Promise<ImageResult> {
+  const parts = imageParts(request, platforms);
+  const { name, manifest, blob, repository } = holder.source;
+  const store = { ...holder.target, name, manifest, blob, ...(repository !== undefined && { repository }) };
+  const served = withoutSpare(deliveries).map((one) => (one === holder ? { ...holder, target: store } : one));
+  const delivered = await deliver(parts, store, served, key?.digest, signal, task);
+  await keyTags.write(parts.top.bytes, parts.root, deliveries);
+  return {
+    descriptor: parts.root,
+    platforms: platforms.map(({ result }) => result),
+    reused: false,
+    deliveries: delivered,
+  };
 }
 
 /** Waits for all of them, so that nothing goes on behind a failure that others are mending, and throws what failed first. */
@@ -133,7 +185,7 @@ async function allDone<T>(work: readonly Promise<T>[]): Promise<T[]> {
 
 async function deliverOne(
   there: Reusable,
-  key: Digest,
+  key: Digest | undefined,
   delivery: Delivery,
   keyTags: KeyTags,
   task: Task,
@@ -152,7 +204,7 @@ async function deliverOne(
 
 async function giveNames(
   { root, bytes }: Reusable,
-  key: Digest,
+  key: Digest | undefined,
   delivery: Delivery,
   task: Task,
 ): Promise<Delivered> {
@@ -174,7 +226,7 @@ async function hasImage({ holder, root }: Reusable, delivery: Delivery, keyTags:
 async function hasAllTags(
   layout: Layout,
   digest: Digest,
-  key: Digest,
+  key: Digest | undefined,
   tags: readonly string[],
 ): Promise<boolean> {
   const entries = await layout.tags();

@@ -43,8 +43,8 @@ export function requestFor(folder: string, more: Partial<ImageRequest> = {}): Im
   };
 }
 
-export function plan(request: ImageRequest, images: ResolveImage): Promise<ImagePlan> {
-  return planImage(request, images, `${request.context}-tmp`);
+export async function plan(request: ImageRequest, images: ResolveImage): Promise<ImagePlan> {
+  return await (await planImage(request, images, `${request.context}-tmp`)).complete();
 }
 
 export interface Assembled {
