@@ -1,4 +1,5 @@
 /** Dockerfiles: read, expanded, resolved to a graph of stages, and linted, as BuildKit's frontend does it. */
+export { type Edit, editDockerfile, isWritten } from './edit.ts';
 export { hasWildcards, matchGlob } from './glob.ts';
 export { createIgnore, createMatcher, type Ignore, ignoreFileNames } from './ignore.ts';
 export {

@@ -8,9 +8,17 @@ import { parseJsonForm, splitCommand } from './words.ts';
 /** An instruction with its continuation lines joined and its heredocs read: the layer below the instruction's own syntax. */
 export interface LogicalLine {
   readonly text: string;
+  /** Where the text stands in the source: one piece a physical line, one behind the other. */
+  readonly pieces: readonly Piece[];
   readonly heredocs: readonly Heredoc[];
   readonly lines: Lines;
   readonly comments: readonly string[];
+}
+
+/** A part of a logical line: its length, and where it begins in the source, both in UTF-16 code units. */
+export interface Piece {
+  readonly length: number;
+  readonly at: number;
 }
 
 export interface SplitDockerfile {
@@ -49,12 +57,16 @@ class Reader {
   readonly #physical: readonly string[];
   /** Lines read so far, which is also the number of the line that was read last. */
   number = 0;
+  /** Where the line that was read last begins in the source. */
+  at = 0;
+  #next: number;
   escape: '\\' | '`' = '\\';
   comments: string[] = [];
   #directives: Set<string> | undefined = new Set();
 
   constructor(source: string) {
-    this.#physical = source.replace(/^\ufeff/, '').match(/[^\n]*\n|[^\n]+$/g) ?? [];
+    this.#next = source.startsWith('\ufeff') ? 1 : 0;
+    this.#physical = source.slice(this.#next).match(/[^\n]*\n|[^\n]+$/g) ?? [];
   }
 
   more(): boolean {
@@ -64,6 +76,8 @@ class Reader {
   /** The next line with its line end. */
   next(): string {
     const line = this.#physical[this.number++]!;
+    this.at = this.#next;
+    this.#next += line.length;
     const end = line.endsWith('\n') ? 1 : 0;
     if (line.length * 3 > LONGEST_LINE && Buffer.byteLength(line) - end > LONGEST_LINE)
       throw this.fail(`The line has ${Buffer.byteLength(line)} bytes; accepted are at most ${LONGEST_LINE}.`);
@@ -105,14 +119,15 @@ function readLogical(reader: Reader, emptyContinuations: Lines[]): LogicalLine |
   if (reader.isDirective(first)) reader.comments.pop();
   if (first.startsWith('#')) return undefined;
   const start = reader.number;
-  const joined = joinContinuations(reader, first);
+  const joined = joinContinuations(reader, first, reader.at + withoutEnd(raw).length - first.length);
   if (joined === undefined) return undefined;
   if (joined.blank) emptyContinuations.push({ start, end: reader.number });
   if (trimSpace(joined.text) === '') throw reader.fail('A line has nothing but a line continuation.', start);
   const heredocs = readHeredocs(reader, joined.text, start);
   const comments = reader.comments;
   reader.comments = [];
-  return { text: joined.text, heredocs, lines: { start, end: reader.number }, comments };
+  const { text, pieces } = joined;
+  return { text, pieces, heredocs, lines: { start, end: reader.number }, comments };
 }
 
 function noteComment(reader: Reader, raw: string): void {
@@ -122,9 +137,14 @@ function noteComment(reader: Reader, raw: string): void {
   else reader.comments.push(comment);
 }
 
-function joinContinuations(reader: Reader, first: string): { text: string; blank: boolean } | undefined {
+function joinContinuations(
+  reader: Reader,
+  first: string,
+  at: number,
+): { text: string; pieces: Piece[]; blank: boolean } | undefined {
   let { text, continues } = cutContinuation(first, reader.escape);
   if (!continues && text === '') return undefined;
+  const pieces: Piece[] = [{ length: text.length, at }];
   let blank = false;
   while (continues && reader.more()) {
     const line = withoutEnd(reader.next());
@@ -135,9 +155,10 @@ function joinContinuations(reader: Reader, first: string): { text: string; blank
     }
     const part = cutContinuation(line, reader.escape);
     text += part.text;
+    pieces.push({ length: part.text.length, at: reader.at });
     continues = part.continues;
   }
-  return { text, blank };
+  return { text, pieces, blank };
 }
 
 /** An escape character at the end of a line joins it with the next, unless another escape character stands before it. */

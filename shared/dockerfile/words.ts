@@ -1,27 +1,32 @@
 import { Failure } from '../host/index.ts';
-import { isSpace, trimSpace } from './go-text.ts';
+import { isSpace, trimLeft, trimSpace } from './go-text.ts';
 
 /** A line taken apart: `COPY --link a b` is the word COPY, the flag `--link` and the rest `a b`. */
 export interface Command {
   readonly word: string;
   readonly flags: readonly string[];
+  /** For each flag where it ends in the line. */
+  readonly ends: readonly number[];
   readonly rest: string;
 }
 
 export function splitCommand(line: string, token: string): Command {
-  const match = /^([^\t\v\f\r ]*)[\t\v\f\r ]+(.*)$/s.exec(trimSpace(line));
-  if (match === null) return { word: trimSpace(line), flags: [], rest: '' };
-  const { flags, rest } = splitFlags(match[2]!, token);
-  return { word: match[1]!, flags, rest: trimSpace(rest) };
+  const trimmed = trimSpace(line);
+  const match = /^([^\t\v\f\r ]*)[\t\v\f\r ]+(.*)$/s.exec(trimmed);
+  if (match === null) return { word: trimmed, flags: [], ends: [], rest: '' };
+  const { flags, ends, rest } = splitFlags(match[2]!, token);
+  const before = line.length - trimLeft(line).length + trimmed.length - match[2]!.length;
+  return { word: match[1]!, flags, ends: ends.map((end) => before + end), rest: trimSpace(rest) };
 }
 
 /**
  * The flags at the start of a line, quotes and escapes removed. BuildKit reads this part byte by byte, so a byte of a longer
  * character counts as a character here too.
  */
-function splitFlags(text: string, token: string): { flags: string[]; rest: string } {
+function splitFlags(text: string, token: string): { flags: string[]; ends: number[]; rest: string } {
   const bytes = Buffer.from(text, 'utf8').toString('latin1');
   const flags: string[] = [];
+  const ends: number[] = [];
   let at = 0;
   for (;;) {
     while (at < bytes.length && isSpace(bytes[at]!)) at++;
@@ -30,8 +35,13 @@ function splitFlags(text: string, token: string): { flags: string[]; rest: strin
     at = flag.end;
     if (flag.text === '--') break;
     flags.push(flag.text);
+    ends.push(fromLatin1(bytes.slice(0, at)).length);
   }
-  return { flags, rest: Buffer.from(bytes.slice(at), 'latin1').toString('utf8') };
+  return { flags, ends, rest: fromLatin1(bytes.slice(at)) };
+}
+
+function fromLatin1(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
 }
 
 function readFlag(bytes: string, start: number, token: string): { text: string; end: number } {

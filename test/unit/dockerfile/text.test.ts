@@ -10,9 +10,10 @@ describe('words', () => {
     expect(splitCommand('RUN --a="b c" -- --d e', '\\')).toEqual({
       word: 'RUN',
       flags: ['--a=b c'],
+      ends: [13],
       rest: '--d e',
     });
-    expect(splitCommand('  CMD  ', '\\')).toEqual({ word: 'CMD', flags: [], rest: '' });
+    expect(splitCommand('  CMD  ', '\\')).toEqual({ word: 'CMD', flags: [], ends: [], rest: '' });
   });
 
   it('keeps quotes in words and splits at spaces outside them', () => {
