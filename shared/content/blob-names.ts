@@ -4,19 +4,20 @@ import { nameToBytes } from './bytes.ts';
 import { FileDigests } from './file-digests.ts';
 import { type Conversions, isConverted, NO_CONVERSIONS } from './git-attributes.ts';
 import { conversionsIn, findGitCheckout, type GitCheckout, gitCheckoutAt } from './git-checkout.ts';
-import type { FileState } from './git-index.ts';
+import type { FileState, IndexedFolder } from './git-index.ts';
 
 /** A folder, with what has to be known to name the files in it. */
-interface Place {
+export interface NamedFolder {
   /** Its real path. */
-  readonly folder: string;
-  readonly above: Place | undefined;
+  readonly path: string;
+  readonly above: NamedFolder | undefined;
   readonly checkout: GitCheckout | undefined;
   /** Its path in the checkout, with a slash behind it; nothing at the top. */
   readonly prefix: string;
+  readonly indexed: IndexedFolder | undefined;
   readonly conversions: Conversions;
   /** The same folder in the checkout of a submodule, or of any repository that lies within the other one. */
-  inner: Place | undefined;
+  inner: NamedFolder | undefined;
 }
 
 /**
@@ -26,10 +27,9 @@ interface Place {
 export class BlobNames {
   /** How many names came out of an index, and how many files were looked at for theirs. */
   readonly counts = { known: 0, read: 0 };
-  readonly #places = new Map<string, Place>();
+  readonly #tops = new Map<string, NamedFolder>();
   readonly #memory: string | undefined;
   readonly #remembered = new Map<BlobAlgorithm, FileDigests>();
-  #last: { readonly folder: string; readonly place: Place } | undefined;
 
   private constructor(memory: string | undefined) {
     this.#memory = memory;
@@ -40,27 +40,33 @@ export class BlobNames {
     return new BlobNames(memory);
   }
 
-  /**
-   * The name of a file below the folder `top`, with no symbolic link between the two, in the state in which it was found; undefined
-   * when it is gone. Bytes of the path that are not UTF-8 are escaped (nameFromBytes).
-   */
-  name(path: string, state: FileState, top: string): BlobName | undefined {
-    const slash = path.lastIndexOf('/');
-    const place = this.#placeOf(path.slice(0, slash), top);
-    const file = path.slice(slash + 1);
-    const found = known(place, file, state);
-    if (found !== undefined) {
-      this.counts.known++;
-      return found;
+  /** A folder from which on names are wanted. All above it are looked at, up to the top of its checkout. */
+  top(path: string): NamedFolder {
+    let folder = this.#tops.get(path);
+    if (folder === undefined) {
+      folder = topFolder(path);
+      this.#tops.set(path, folder);
     }
-    const inner = innerOf(place);
-    const nested = inner === place ? undefined : known(inner, file, state);
-    if (nested !== undefined) this.counts.known++;
-    return nested ?? this.read(path, state.size, inner.checkout?.algorithm);
+    return folder;
   }
 
-  /** The name of a file by its bytes, of which there are `size`. */
-  read(path: string, size: number, algorithm: BlobAlgorithm = 'sha1'): BlobName | undefined {
+  /** A folder within another one; not a link to a folder. */
+  below(above: NamedFolder, name: string): NamedFolder {
+    return folderBelow(above, name);
+  }
+
+  /** The name of a file as Git's index has it; undefined where it has to be read. */
+  known(folder: NamedFolder, name: string, state: FileState): BlobName | undefined {
+    const found = indexedBlob(folder, name, state);
+    if (found !== undefined) this.counts.known++;
+    return found;
+  }
+
+  /**
+   * The name of a file by its bytes, of which there are `size`; undefined when it is gone. Bytes of the path that are not UTF-8 are
+   * escaped (nameFromBytes).
+   */
+  read(path: string, size: number, algorithm: BlobAlgorithm): BlobName | undefined {
     this.counts.read++;
     if (/[\udc80-\udcff]/.test(path)) return blobNameOfFile(nameToBytes(path), size, algorithm);
     const digest = this.#digests(algorithm).digest(path);
@@ -81,76 +87,64 @@ export class BlobNames {
     }
     return digests;
   }
-
-  /** The files of a folder are mostly asked for one after the other. */
-  #placeOf(folder: string, top: string): Place {
-    if (this.#last?.folder === folder) return this.#last.place;
-    const place = this.#findPlace(folder, top);
-    this.#last = { folder, place };
-    return place;
-  }
-
-  #findPlace(folder: string, top: string): Place {
-    const seen = this.#places.get(folder);
-    if (seen !== undefined) return seen;
-    const place =
-      folder.length > top.length
-        ? placeBelow(this.#findPlace(folder.slice(0, folder.lastIndexOf('/')), top), folder)
-        : topPlace(folder);
-    this.#places.set(folder, place);
-    return place;
-  }
 }
 
-/** A folder, found by looking at every folder above it up to the top of its checkout. */
-function topPlace(given: string): Place {
-  const folder = realpathSync.native(given === '' ? '/' : given);
-  const checkout = findGitCheckout(folder);
-  return { ...placeIn(checkout, folder), above: undefined, inner: undefined };
+/** The name of a file in the state in which it is, as Git's index has it; undefined where it does not know. */
+export function indexedBlob(folder: NamedFolder, name: string, state: FileState): BlobName | undefined {
+  const found = lookUp(folder, name, state);
+  if (found !== undefined) return found;
+  const inner = innerOf(folder);
+  return inner === folder ? undefined : lookUp(inner, name, state);
 }
 
-function placeIn(checkout: GitCheckout | undefined, folder: string): Omit<Place, 'above' | 'inner'> {
-  if (checkout?.index === undefined) return { folder, checkout, prefix: '', conversions: NO_CONVERSIONS };
+/** How files that have to be read are named in a folder: as the repository that they lie in names its objects. */
+export function blobAlgorithmIn(folder: NamedFolder): BlobAlgorithm {
+  return (innerOf(folder).checkout ?? folder.checkout)?.algorithm ?? 'sha1';
+}
+
+function topFolder(path: string): NamedFolder {
+  const real = realpathSync.native(path === '' ? '/' : path);
+  return folderIn(findGitCheckout(real), real);
+}
+
+/** A folder of a checkout, reached from its top. */
+function folderIn(checkout: GitCheckout | undefined, path: string): NamedFolder {
+  const none = { above: undefined, checkout, prefix: '', inner: undefined };
+  if (checkout?.index === undefined)
+    return { ...none, path, indexed: undefined, conversions: NO_CONVERSIONS };
   const { root } = checkout;
-  const below = folder.slice(root === '/' ? 1 : root.length + 1);
-  const names = below === '' ? [] : below.split('/');
-  let at = root === '/' ? '' : root;
-  let conversions = conversionsIn(checkout, at, checkout.conversions);
-  for (const name of names) {
-    at = `${at}/${name}`;
-    conversions = conversionsIn(checkout, at, conversions);
-  }
-  return { folder, checkout, prefix: below === '' ? '' : `${below}/`, conversions };
+  const indexed = checkout.index.folder('');
+  const conversions = conversionsIn(root === '/' ? '' : root, indexed, checkout.conversions);
+  let folder: NamedFolder = { ...none, path: root, indexed, conversions };
+  for (const name of path.slice(root.length).split('/')) if (name !== '') folder = folderBelow(folder, name);
+  return { ...folder, above: undefined };
 }
 
-function placeBelow(above: Place, path: string): Place {
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  const folder = `${above.folder === '/' ? '' : above.folder}/${name}`;
+function folderBelow(above: NamedFolder, name: string): NamedFolder {
+  const path = `${above.path === '/' ? '' : above.path}/${name}`;
   const { checkout } = above;
-  const conversions =
-    checkout?.index === undefined ? NO_CONVERSIONS : conversionsIn(checkout, folder, above.conversions);
-  return { folder, above, checkout, prefix: `${above.prefix}${name}/`, conversions, inner: undefined };
+  if (checkout?.index === undefined) return { ...above, path, above, inner: undefined };
+  const prefix = `${above.prefix}${name}/`;
+  const indexed = checkout.index.folder(prefix);
+  const conversions = conversionsIn(path, indexed, above.conversions);
+  return { path, above, checkout, prefix, indexed, conversions, inner: undefined };
 }
 
 /** A file that an index does not know may belong to a checkout further in. */
-function innerOf(place: Place): Place {
-  place.inner ??= findInner(place);
-  return place.inner;
+function innerOf(folder: NamedFolder): NamedFolder {
+  folder.inner ??= findInner(folder);
+  return folder.inner;
 }
 
-function findInner(place: Place): Place {
-  if (place.above === undefined) return place;
-  const own = gitCheckoutAt(place.folder);
-  if (own !== undefined) return { ...placeIn(own, place.folder), above: undefined, inner: undefined };
-  const above = innerOf(place.above);
-  return above === place.above ? place : placeBelow(above, place.folder);
+function findInner(folder: NamedFolder): NamedFolder {
+  const { path, above } = folder;
+  if (above === undefined) return folder;
+  const own = gitCheckoutAt(path);
+  if (own !== undefined) return folderIn(own, path);
+  const inner = innerOf(above);
+  return inner === above ? folder : folderBelow(inner, path.slice(path.lastIndexOf('/') + 1));
 }
 
-function known(
-  { checkout, prefix, conversions }: Place,
-  name: string,
-  state: FileState,
-): BlobName | undefined {
-  if (checkout?.index === undefined || isConverted(conversions, name)) return undefined;
-  return checkout.index.blob(prefix + name, state);
+function lookUp({ indexed, conversions }: NamedFolder, name: string, state: FileState): BlobName | undefined {
+  return indexed === undefined || isConverted(conversions, name) ? undefined : indexed.blob(name, state);
 }

@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { BlobAlgorithm } from './blob-name.ts';
 import { ALL_CONVERTED, type Conversions, NO_CONVERSIONS, withAttributes } from './git-attributes.ts';
 import { type GitConfig, readGitConfig, userFiles } from './git-config.ts';
-import { type GitIndex, readGitIndex } from './git-index.ts';
+import { type GitIndex, type IndexedFolder, readGitIndex } from './git-index.ts';
 
 /** A Git checkout whose index may be asked about files. */
 export interface GitCheckout {
@@ -112,15 +112,21 @@ function withFile(above: Conversions, file: string): Conversions {
  * What holds in a folder of a checkout, given what holds in the folder above it. An attributes file that was changed or taken away after
  * the files were written tells nothing of how they were: then all of them count as converted.
  */
-export function conversionsIn(checkout: GitCheckout, folder: string, above: Conversions): Conversions {
+export function conversionsIn(
+  folder: string,
+  indexed: IndexedFolder | undefined,
+  above: Conversions,
+): Conversions {
   if (above.all) return above;
-  const path = `${folder}/.gitattributes`;
+  const path = `${folder}/${ATTRIBUTES}`;
   const stats = lstatSync(path, { throwIfNoEntry: false });
-  const name = path.slice(checkout.root === '/' ? 1 : checkout.root.length + 1);
-  if (stats === undefined) return checkout.index?.has(name) === true ? ALL_CONVERTED : above;
-  const clean = checkout.index?.blob(name, stats) !== undefined || checkout.index?.has(name) !== true;
+  const tracked = indexed?.has(ATTRIBUTES) === true;
+  if (stats === undefined) return tracked ? ALL_CONVERTED : above;
+  const clean = !tracked || indexed.blob(ATTRIBUTES, stats) !== undefined;
   return clean && stats.isFile() ? withFile(above, path) : ALL_CONVERTED;
 }
+
+const ATTRIBUTES = '.gitattributes';
 
 function readText(path: string): string | undefined {
   try {

@@ -1,11 +1,10 @@
 /** Content and its identity: digests, keys that remember their parts, tar archives, files' digests, the state of a git checkout. */
 export { type BlobAlgorithm, type BlobName, blobAlgorithm, blobName, startBlob } from './blob-name.ts';
-export { BlobNames } from './blob-names.ts';
+export { BlobNames, blobAlgorithmIn, indexedBlob, type NamedFolder } from './blob-names.ts';
 export { nameFromBytes, nameToBytes } from './bytes.ts';
 export { type Digest, digestOf, digestOfFile, isDigest } from './digest.ts';
 export { FileDigests } from './file-digests.ts';
-export { type GitState, gitState } from './git.ts';
-export type { FileState } from './git-index.ts';
+export { type GitState, gitOrigin, gitState } from './git.ts';
 export { Key, type KeyDifference, type KeyPart } from './key.ts';
 export { isOwn, makeOwnFolder, OWN_FOLDER } from './own-folder.ts';
 export type { TarEntry } from './tar-entry.ts';

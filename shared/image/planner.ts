@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import type { Digest } from '../content/index.ts';
 import {
   createIgnore,
   type Dockerfile,
@@ -69,7 +70,7 @@ export class Planner {
     this.#temporary = temporary;
     this.#warnings = warnings;
     this.#ignore = ignore;
-    this.#context = diskTree(request.context, ignore?.ignore, new Set(ownPaths(request)));
+    this.#context = diskTree(request.context, ignore?.ignore, new Set(ownPaths(request)), digests.blobs);
   }
 
   /** The same over the files as they are now, which it reads again; what registries said still holds. */
@@ -177,10 +178,20 @@ export class Planner {
     return once(this.#resolved, id, () => this.#images(reference, platform));
   }
 
+  async pinned(reference: string, platform: Platform): Promise<Digest | undefined> {
+    try {
+      return (await this.#resolve(reference, platform)).root.digest;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      return undefined;
+    }
+  }
+
   #directory(path: string): Directory {
     return once(this.#directories, path, () => {
       const own = join(path, '.dockerignore');
-      return diskTree(path, existsSync(own) ? createIgnore(readFileSync(own, 'utf8')) : undefined);
+      const ignore = existsSync(own) ? createIgnore(readFileSync(own, 'utf8')) : undefined;
+      return diskTree(path, ignore, undefined, this.#digests.blobs);
     });
   }
 

@@ -4,7 +4,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { blobAlgorithm, type Digest, startBlob } from '../../content/index.ts';
+import { blobAlgorithm, type Digest, indexedBlob, startBlob } from '../../content/index.ts';
 import { Failure } from '../../host/index.ts';
 import { once } from '../once.ts';
 import { changed } from './digests.ts';
@@ -134,7 +134,7 @@ function open(file: RegularFile, directory: string, name: string | undefined): A
     case 'member':
       return readFrom(spooled(directory, (content satisfies Member).digest));
     case 'disk':
-      if (file.size <= SMALL) return small(file, content, name);
+      if (file.size <= SMALL) return small(content, name);
       return name === undefined ? readFrom(content.path) : verified(file, content, name);
     case 'pending':
       throw new Error('The content of a stage that was not built yet is asked for.');
@@ -144,14 +144,10 @@ function open(file: RegularFile, directory: string, name: string | undefined): A
 /** Files up to here are read in one call: a stream for each of thousands costs more than what it reads. */
 const SMALL = 256 * 1024;
 
-async function* small(
-  file: RegularFile,
-  content: OnDisk,
-  name: string | undefined,
-): AsyncGenerator<Uint8Array> {
+async function* small(content: OnDisk, name: string | undefined): AsyncGenerator<Uint8Array> {
   const bytes = readFileSync(diskPath(content.path));
   if (name !== undefined && hashFor(name, bytes.length).update(bytes).digest('hex') !== digits(name))
-    throw otherThanNamed(file, content);
+    throw otherThanNamed(content);
   if (bytes.length > 0) yield bytes;
 }
 
@@ -167,7 +163,7 @@ async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 async function* verified(file: RegularFile, content: OnDisk, name: string): AsyncGenerator<Uint8Array> {
   const hash = hashFor(name, file.size);
   yield* observed(readFrom(content.path), (chunk) => hash.update(chunk));
-  if (hash.digest('hex') !== digits(name)) throw otherThanNamed(file, content);
+  if (hash.digest('hex') !== digits(name)) throw otherThanNamed(content);
 }
 
 function hashFor(name: string, size: number): Hash {
@@ -179,11 +175,12 @@ function digits(name: string): string {
   return name.slice(name.indexOf(':') + 1);
 }
 
-/** A file whose times are as they were has not changed: then it is Git's index that tells of other bytes. */
-function otherThanNamed({ size }: RegularFile, { path, seen }: OnDisk): Failure {
+/** A file that Git's index still takes for what it was has not changed: then the index is wrong about it. */
+function otherThanNamed({ path, blob, folder }: OnDisk): Failure {
   const now = lstatSync(diskPath(path), { throwIfNoEntry: false });
-  const same = now?.size === size && now.mtimeMs === seen?.mtimeMs && now.ctimeMs === seen.ctimeMs;
-  if (!same) return changed(path);
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (blob === undefined || now === undefined || indexedBlob(folder!, name, now) !== blob)
+    return changed(path);
   return new Failure(
     `${path} does not hold what Git's index says, which happens when attributes or core.autocrlf were changed after the checkout; "git add --renormalize ." mends it, and so does touching the file.`,
   );

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { BlobNames, type Digest, FileDigests } from '../../content/index.ts';
+import { BlobNames, blobAlgorithmIn, type Digest, FileDigests } from '../../content/index.ts';
 import { Failure } from '../../host/index.ts';
 import { once } from '../once.ts';
 import { diskPath } from './disk.ts';
@@ -15,8 +15,8 @@ export interface ContentDigests {
    * archives, stores and Dockerfiles.
    */
   name(file: RegularFile): string;
-  /** How many files of this machine were named by Git's index, and how many had to be read. */
-  readonly counts: { readonly known: number; readonly read: number };
+  /** Names the files of trees while these are read. */
+  readonly blobs: BlobNames;
   /** Writes down what this run learnt. */
   save(): void;
 }
@@ -27,21 +27,24 @@ const LARGE = 64 * 2 ** 20;
 /** `memory` is the file in which digests are remembered; without it they hold for this run alone. */
 export function openDigests(memory?: string): ContentDigests {
   let opened: FileDigests | undefined;
-  const names = BlobNames.open(memory?.replace(/(\.json)?$/, '-names.json'));
+  const blobs = BlobNames.open(memory?.replace(/(\.json)?$/, '-names.json'));
   const large = new Map<string, Promise<Digest>>();
   return {
-    counts: names.counts,
+    blobs,
     name: ({ content, size }) => {
       if (content.kind === 'pending') throw new Error('A stage that was not built yet has no names.');
-      if (content.kind !== 'disk' || content.digest !== undefined) return content.digest;
-      const { path, seen } = content;
-      const name = seen === undefined ? names.read(path, size) : names.name(path, seen, seen.top);
+      if (content.kind !== 'disk') return content.digest;
+      if (content.digest !== undefined) return content.digest;
+      const { path, blob, folder } = content;
+      const algorithm = folder === undefined ? 'sha1' : blobAlgorithmIn(folder);
+      const name = blob ?? blobs.read(path, size, algorithm);
       if (name === undefined) throw changed(path);
       return name;
     },
     of: async ({ content, size }) => {
       if (content.kind === 'pending') throw new Error('A stage that was not built yet has no digests.');
-      if (content.kind !== 'disk' || content.digest !== undefined) return content.digest;
+      if (content.kind !== 'disk') return content.digest;
+      if (content.digest !== undefined) return content.digest;
       const path = diskPath(content.path);
       if (typeof path === 'string' && size < LARGE) {
         opened ??= FileDigests.open(memory);
@@ -54,7 +57,7 @@ export function openDigests(memory?: string): ContentDigests {
     save: () => {
       try {
         opened?.save();
-        names.save();
+        blobs.save();
       } catch {
         // A checkout that cannot be written to costs time at the next run, nothing else.
       }

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
-import { nameFromBytes, nameToBytes, OWN_FOLDER } from '../../content/index.ts';
+import { BlobNames, type NamedFolder, nameFromBytes, nameToBytes, OWN_FOLDER } from '../../content/index.ts';
 import type { Ignore } from '../../dockerfile/index.ts';
 import { Failure } from '../../host/index.ts';
 import { type Directory, join, type Node, type RegularFile } from './tree.ts';
@@ -13,16 +13,18 @@ export function diskTree(
   path: string,
   ignore: Ignore | undefined,
   own: ReadonlySet<string> = new Set(),
+  blobs: BlobNames = BlobNames.open(),
 ): Directory {
-  const reader: Reader = { top: path, ignore, own, links: new Map() };
-  return directory(path, '', lstat(path), reader);
+  const reader: Reader = { ignore, own, blobs, links: new Map() };
+  return directory(path, '', lstat(path), () => blobs.top(path), reader);
 }
 
 interface Reader {
-  readonly top: string;
   readonly ignore: Ignore | undefined;
   /** Paths below the folder that are left out whatever the ignore file says. */
   readonly own: ReadonlySet<string>;
+  /** Names files while their states are at hand. */
+  readonly blobs: BlobNames;
   /** File nodes by device and inode, for files with several names. */
   readonly links: Map<string, RegularFile>;
 }
@@ -36,7 +38,13 @@ function lstat(path: string): Stats {
   return lstatSync(diskPath(path));
 }
 
-function directory(path: string, relative: string, stats: Stats, reader: Reader): Directory {
+function directory(
+  path: string,
+  relative: string,
+  stats: Stats,
+  folder: () => NamedFolder,
+  reader: Reader,
+): Directory {
   let children: Map<string, Node> | undefined;
   return {
     type: 'directory',
@@ -44,18 +52,23 @@ function directory(path: string, relative: string, stats: Stats, reader: Reader)
     uid: 0,
     gid: 0,
     get children() {
-      children ??= readChildren(path, relative, reader);
+      children ??= readChildren(path, relative, folder(), reader);
       return children;
     },
   };
 }
 
-function readChildren(path: string, relative: string, reader: Reader): Map<string, Node> {
+function readChildren(
+  path: string,
+  relative: string,
+  folder: NamedFolder,
+  reader: Reader,
+): Map<string, Node> {
   const children = new Map<string, Node>();
   for (const name of namesIn(path)) {
     const below = join(relative, name);
     if (name === OWN_FOLDER || reader.own.has(below)) continue;
-    const node = readNode(`${path}/${name}`, below, reader);
+    const node = readNode({ path: `${path}/${name}`, name, below, folder }, reader);
     if (node !== undefined && !isIgnored(below, node, reader.ignore)) children.set(name, node);
   }
   return children;
@@ -84,7 +97,16 @@ function isIgnored(path: string, node: Node, ignore: Ignore | undefined): boolea
   return node.type !== 'directory' || !ignore.mayContainIncluded(path) || node.children.size === 0;
 }
 
-function readNode(path: string, relative: string, reader: Reader): Node | undefined {
+/** An entry of a folder; `below` is its path from the top of the tree. */
+interface Entry {
+  readonly path: string;
+  readonly name: string;
+  readonly below: string;
+  readonly folder: NamedFolder;
+}
+
+function readNode(entry: Entry, reader: Reader): Node | undefined {
+  const { path, name, below, folder } = entry;
   let stats: Stats;
   try {
     stats = lstat(path);
@@ -92,10 +114,11 @@ function readNode(path: string, relative: string, reader: Reader): Node | undefi
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // gone since its directory was listed
     throw unreadable(path, error);
   }
-  if (stats.isDirectory()) return directory(path, relative, stats, reader);
+  if (stats.isFile()) return file(entry, stats, reader);
+  if (stats.isDirectory())
+    return directory(path, below, stats, () => reader.blobs.below(folder, name), reader);
   if (stats.isSymbolicLink())
     return { type: 'symlink', uid: 0, gid: 0, target: nameFromBytes(readlinkSync(diskPath(path), 'buffer')) };
-  if (stats.isFile()) return file(path, stats, reader);
   const type = stats.isFIFO()
     ? 'fifo'
     : stats.isSocket()
@@ -106,18 +129,17 @@ function readNode(path: string, relative: string, reader: Reader): Node | undefi
   return { type, mode: modeOf(stats), uid: 0, gid: 0 };
 }
 
-function file(path: string, stats: Stats, reader: Reader): RegularFile {
+function file({ path, name, folder }: Entry, stats: Stats, reader: Reader): RegularFile {
   const inode = stats.nlink > 1 ? `${stats.dev}:${stats.ino}` : undefined;
   const same = inode === undefined ? undefined : reader.links.get(inode);
   if (same !== undefined) return same;
-  const { size, mtimeMs, ctimeMs, ino } = stats;
   const node: RegularFile = {
     type: 'file',
     mode: modeOf(stats),
     uid: 0,
     gid: 0,
-    size,
-    content: { kind: 'disk', path, seen: { top: reader.top, size, mtimeMs, ctimeMs, ino } },
+    size: stats.size,
+    content: { kind: 'disk', path, blob: reader.blobs.known(folder, name, stats), folder },
   };
   if (inode !== undefined) reader.links.set(inode, node);
   return node;

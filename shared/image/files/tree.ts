@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import type { Digest, FileState } from '../../content/index.ts';
+import type { BlobName, Digest, NamedFolder } from '../../content/index.ts';
 import { Failure } from '../../host/index.ts';
 import type { Descriptor } from '../../oci/index.ts';
 import { Unmodelled } from './unmodelled.ts';
@@ -46,20 +46,21 @@ export interface SpecialFile extends Owned {
 export type Content =
   /**
    * A file of this machine. Bytes of its path that are not UTF-8 are escaped (see nameFromBytes). `digest` is that of a file which
-   * this run wrote itself; one of the context has none, and is hashed.
+   * this run wrote itself; one of the context has none: Git's index has given it the name `blob`, or it is read.
    */
-  | { readonly kind: 'disk'; readonly path: string; readonly digest?: Digest; readonly seen?: Seen }
+  | {
+      readonly kind: 'disk';
+      readonly path: string;
+      readonly digest?: Digest;
+      readonly blob?: BlobName | undefined;
+      /** The folder that it was found in. */
+      readonly folder?: NamedFolder;
+    }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly digest: Digest }
   /** A member of an archive, by its place in it. */
   | { readonly kind: 'member'; readonly archive: Archive; readonly ordinal: number; readonly digest: Digest }
   /** What a builder would make: known to exist, not made yet. */
   | { readonly kind: 'pending' };
-
-/** A file as it was when its folder was read. */
-export interface Seen extends FileState {
-  /** The folder that is read as a tree; no symbolic link lies between it and the file. */
-  readonly top: string;
-}
 
 /** A tar archive, compressed or not, that members are taken from. */
 export type Archive =

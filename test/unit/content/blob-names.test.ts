@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BlobNames } from '../../../shared/content/index.ts';
+import { BlobNames, blobAlgorithmIn, type NamedFolder } from '../../../shared/content/index.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -72,15 +72,20 @@ function nameAll(top: string): { names: Record<string, string | undefined>; know
   const blobs = BlobNames.open();
   const names: Record<string, string | undefined> = {};
   const known: string[] = [];
-  for (const path of readdirSync(top, { recursive: true, encoding: 'utf8' }).sort()) {
-    const stats = lstatSync(join(top, path));
-    if (path.split('/').includes('.git') || !stats.isFile()) continue;
-    const before = blobs.counts.known;
-    names[path] = blobs.name(`${top}/${path}`, stats, top);
-    if (blobs.counts.known > before) known.push(path);
-  }
-  expect(blobs.counts.known + blobs.counts.read).toBe(Object.keys(names).length);
-  return { names, known };
+  const visit = (folder: NamedFolder, at: string) => {
+    for (const name of readdirSync(join(top, at), 'utf8')) {
+      const path = join(at, name);
+      const stats = lstatSync(join(top, path));
+      if (stats.isDirectory() && name !== '.git') visit(blobs.below(folder, name), path);
+      if (!stats.isFile() || name === '.git') continue;
+      const blob = blobs.known(folder, name, stats);
+      if (blob !== undefined) known.push(path);
+      names[path] = blob ?? blobs.read(join(top, path), stats.size, blobAlgorithmIn(folder));
+    }
+  };
+  visit(blobs.top(top), '');
+  expect(blobs.counts).toEqual({ known: known.length, read: Object.keys(names).length - known.length });
+  return { names, known: known.sort() };
 }
 
 /** What Git itself makes of the bytes that are on disk. */
@@ -266,9 +271,8 @@ describe('files that Git does not know as they are', () => {
     const root = await repository(some);
     const path = join(root, 'gone');
     writeFileSync(path, 'x');
-    const stats = lstatSync(path);
     rmSync(path);
-    expect(BlobNames.open().name(path, stats, root)).toBeUndefined();
+    expect(BlobNames.open().read(path, 1, 'sha1')).toBeUndefined();
   });
 
   it('large ones', () => {
@@ -404,7 +408,7 @@ describe('names that were found by reading', () => {
     const path = join(top, 'a.txt');
     const name = () => {
       const blobs = BlobNames.open(memory);
-      const found = blobs.name(path, lstatSync(path), top);
+      const found = blobs.read(path, lstatSync(path).size, 'sha1');
       blobs.save();
       return found;
     };
