@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { ExecError, run } from '../../exec/index.ts';
 import { Failure, type Task } from '../../host/index.ts';
 import { type BuilderSettings, secretEnvironment } from './arguments.ts';
-import { BuildProgress } from './progress.ts';
+import { BuildProgress, type BuildStep } from './progress.ts';
 
 export interface BuildxRun {
   readonly settings: BuilderSettings;
@@ -18,9 +18,12 @@ export interface BuildxRun {
   readonly place?: (line: number) => { readonly instruction: string; readonly line: number } | undefined;
 }
 
-/** Runs `docker buildx build`; what it tells goes to the task's log, and an instruction that fails becomes a Failure at its line. */
-export async function runBuildx(build: BuildxRun): Promise<void> {
-  const progress = new BuildProgress((line) => build.task.log(line));
+/**
+ * Runs `docker buildx build`; what it tells goes to groups of the task's log, and an instruction that fails becomes a Failure at its line.
+ * Gives the steps that were carried out.
+ */
+export async function runBuildx(build: BuildxRun): Promise<readonly BuildStep[]> {
+  const progress = new BuildProgress(build.task);
   try {
     await run({
       program: build.settings.program ?? 'docker',
@@ -32,8 +35,11 @@ export async function runBuildx(build: BuildxRun): Promise<void> {
       ...(build.consume !== undefined && { consume: build.consume }),
       ...(build.signal !== undefined && { signal: build.signal }),
     });
+    return progress.steps;
   } catch (error) {
     throw explain(error, progress, build);
+  } finally {
+    progress.end();
   }
 }
 

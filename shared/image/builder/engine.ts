@@ -21,7 +21,7 @@ import { descriptor, manifestDocument } from '../manifest.ts';
 import type { ImagePlan } from '../plan.ts';
 import type { ImageRequest } from '../request.ts';
 import type { BuilderSettings } from './arguments.ts';
-import type { BuilderRun } from './stages.ts';
+import type { BuilderRun } from './run.ts';
 
 /** What a builder made, in a layout of this run. */
 export interface MadeLayout {

@@ -11,7 +11,7 @@ import { commonArguments, contextArguments, imageArguments, outputAttributes } f
 import { runBuildx } from './buildx.ts';
 import { writeDockerfile } from './dockerfile.ts';
 import { canExport, checkForEngine, type MadeLayout, saveFromEngine } from './engine.ts';
-import type { BuilderRun } from './stages.ts';
+import type { BuilderRun } from './run.ts';
 
 /** Lets a builder make the whole image, into a layout. */
 export async function makeWhole(plan: ImagePlan, builder: BuilderRun, task: Task): Promise<MadeLayout> {

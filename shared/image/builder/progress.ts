@@ -1,18 +1,33 @@
+import type { Task } from '../../host/index.ts';
+
 /** A line of `--progress=rawjson`: BuildKit's client.SolveStatus. */
 interface SolveStatus {
-  readonly vertexes?: readonly {
-    readonly digest: string;
-    readonly name: string;
-    readonly started?: string;
-    readonly completed?: string;
-    readonly cached?: boolean;
-    readonly error?: string;
-  }[];
+  readonly vertexes?: readonly Vertex[];
   readonly logs?: readonly { readonly vertex: string; readonly data: string }[];
-  readonly warnings?: readonly { readonly short?: string }[];
+  readonly warnings?: readonly {
+    readonly short?: string;
+    readonly range?: readonly { readonly start?: { readonly line?: number } }[];
+  }[];
 }
 
-/** Reads what buildx tells while it builds, and keeps what an error message needs. */
+interface Vertex {
+  readonly digest: string;
+  readonly name: string;
+  readonly started?: string;
+  readonly completed?: string;
+  readonly cached?: boolean;
+  readonly error?: string;
+}
+
+/** A step that a builder carried out, or had in its own cache. */
+export interface BuildStep {
+  /** As BuildKit calls it: `[build 2/3] RUN go build`. */
+  readonly name: string;
+  readonly milliseconds: number;
+  readonly cached: boolean;
+}
+
+/** Reads what buildx tells while it builds: a group of lines for each step, and what an error message and a report need. */
 export class BuildProgress {
   /** The step that failed, as `[build 2/3] RUN go build`. */
   failed: string | undefined;
@@ -22,12 +37,12 @@ export class BuildProgress {
   dockerfileLine: number | undefined;
   /** Lines that are no progress. */
   readonly words: string[] = [];
-  readonly #log: (line: string) => void;
-  readonly #told = new Set<string>();
-  readonly #rests = new Map<string, string>();
+  readonly #task: Task;
+  readonly #vertexes = new Map<string, Vertex>();
+  readonly #groups = new Map<string, Group>();
 
-  constructor(log: (line: string) => void) {
-    this.#log = log;
+  constructor(task: Task) {
+    this.#task = task;
   }
 
   line(text: string): void {
@@ -36,10 +51,25 @@ export class BuildProgress {
     else this.#status(status);
   }
 
+  /** Ends the groups of steps that are still open: the program has ended. */
+  end(): void {
+    for (const group of this.#groups.values()) group.end();
+  }
+
+  /** The steps that were carried out, in the order in which they began. */
+  get steps(): BuildStep[] {
+    const done = [...this.#vertexes.values()].flatMap(({ name, started, completed, cached = false }) => {
+      if (started === undefined || completed === undefined || isInternal(name)) return [];
+      const [begin, end] = [Date.parse(started), Date.parse(completed)];
+      return [{ begin, step: { name, milliseconds: Math.max(0, end - begin), cached } }];
+    });
+    return done.sort((a, b) => a.begin - b.begin).map(({ step }) => step);
+  }
+
   #word(text: string): void {
     if (text.trim() === '') return;
     this.words.push(text);
-    this.#log(text);
+    this.#task.log(text);
     const place = /^\S.*:(\d+)$/.exec(text);
     if (place !== null && this.dockerfileLine === undefined) this.dockerfileLine = Number(place[1]);
     const error = /^ERROR: (.*)$/.exec(text);
@@ -47,35 +77,75 @@ export class BuildProgress {
   }
 
   #status(status: SolveStatus): void {
-    for (const { digest, name, started, completed, cached, error } of status.vertexes ?? []) {
-      if (started !== undefined) this.#once(`${digest} started`, name);
-      if (cached) this.#once(`${digest} cached`, `${name}: cached`);
-      if (error !== undefined && error !== '' && !/context canceled/.test(error)) this.failed ??= name;
-      if (completed !== undefined) this.#flush(digest);
-    }
+    for (const vertex of status.vertexes ?? []) this.#vertex(vertex);
     for (const { vertex, data } of status.logs ?? [])
-      this.#output(vertex, Buffer.from(data, 'base64').toString('utf8'));
-    for (const { short } of status.warnings ?? [])
-      if (short !== undefined) this.#log(`warning: ${Buffer.from(short, 'base64').toString('utf8')}`);
+      this.#groups.get(vertex)?.output(Buffer.from(data, 'base64').toString('utf8'));
+    for (const { short, range } of status.warnings ?? []) {
+      const line = range?.[0]?.start?.line;
+      const where = line === undefined ? '' : `line ${line}: `;
+      if (short !== undefined)
+        this.#task.log(`warning: ${where}${Buffer.from(short, 'base64').toString('utf8')}`);
+    }
   }
 
-  #once(key: string, line: string): void {
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
-    this.#log(line);
+  #vertex(vertex: Vertex): void {
+    const { digest, name, started, completed, cached, error } = vertex;
+    const before = this.#vertexes.get(digest);
+    this.#vertexes.set(digest, { ...before, ...vertex });
+    const failed = error !== undefined && error !== '' && !/context canceled/.test(error);
+    if (failed) this.failed ??= name;
+    if (cached && !before?.cached) this.#task.log(`${name}: cached`);
+    else if (started !== undefined && !this.#groups.has(digest))
+      this.#groups.set(digest, isInternal(name) ? quiet(name, this.#task) : openGroup(name, this.#task));
+    if (completed !== undefined) this.#groups.get(digest)?.end(failed ? error : undefined);
   }
+}
 
-  #output(vertex: string, text: string): void {
-    const lines = ((this.#rests.get(vertex) ?? '') + text).split('\n');
-    this.#rests.set(vertex, lines.pop()!);
-    for (const line of lines) this.#log(`  ${line.replace(/\r$/, '')}`);
-  }
+/** What the builder does for itself: reading the Dockerfile, sending the context. */
+function isInternal(name: string): boolean {
+  return name.startsWith('[internal]') || name.startsWith('[auth]');
+}
 
-  #flush(vertex: string): void {
-    const rest = this.#rests.get(vertex);
-    this.#rests.delete(vertex);
-    if (rest !== undefined && rest !== '') this.#log(`  ${rest}`);
-  }
+/** The lines of one step. */
+interface Group {
+  output(text: string): void;
+  /** Whoever ends it a second time changes nothing. */
+  end(error?: string): void;
+}
+
+function openGroup(name: string, task: Task): Group {
+  const done = Promise.withResolvers<void>();
+  let own: Task | undefined;
+  const work = task.task(name, (child) => {
+    own = child;
+    return done.promise;
+  });
+  // The step's failure is told once, by whoever ran the program.
+  work.catch(() => {});
+  return lines((line) => own?.log(line), done);
+}
+
+function quiet(name: string, task: Task): Group {
+  task.log(name);
+  return lines((line) => task.log(`  ${line}`), Promise.withResolvers<void>());
+}
+
+function lines(log: (line: string) => void, done: PromiseWithResolvers<void>): Group {
+  done.promise.catch(() => {});
+  let rest = '';
+  return {
+    output: (text) => {
+      const all = (rest + text).split('\n');
+      rest = all.pop()!;
+      for (const line of all) log(line.replace(/\r$/, ''));
+    },
+    end: (error) => {
+      if (rest !== '') log(rest);
+      rest = '';
+      if (error === undefined) done.resolve();
+      else done.reject(new Error(error));
+    },
+  };
 }
 
 function parse(text: string): SolveStatus | undefined {

@@ -1,147 +1,408 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readTar } from '../../content/index.ts';
-import { type CopyStep, hasWildcards } from '../../dockerfile/index.ts';
-import type { Task } from '../../host/index.ts';
+import type { Digest, Key } from '../../content/index.ts';
+import { formatBytes, type Task } from '../../host/index.ts';
 import { formatPlatform } from '../../oci/index.ts';
-import { treeOfMembers } from '../files/base.ts';
-import { spool } from '../files/contents.ts';
-import type { IndexEntry } from '../files/layer-index.ts';
-import { type Content, clean, type Directory, emptyDirectory, lookup } from '../files/tree.ts';
-import { builderStages } from '../method.ts';
-import { instructionOf, stageName } from '../names.ts';
+import { diskTree } from '../files/disk.ts';
+import type { Directory } from '../files/tree.ts';
+import type { MountSeeds } from '../mounts/mounts.ts';
+import { stageName } from '../names.ts';
+import { once } from '../once.ts';
 import type { ImagePlan, PlatformPlan } from '../plan.ts';
-import { type BuilderSettings, commonArguments, contextArguments } from './arguments.ts';
-import { runBuildx } from './buildx.ts';
-import { writeDockerfile } from './dockerfile.ts';
+import type { StageOutcome } from '../result.ts';
+import { contentDigest, membersOf } from '../results/members.ts';
+import type {
+  FoundResult,
+  KnownResult,
+  MadeResult,
+  RecordedResult,
+  StageResults,
+} from '../results/results.ts';
+import {
+  type Candidate,
+  candidatesOf,
+  type Demand,
+  demandOf,
+  firstWave,
+  keyByContent,
+  keyOf,
+  resultName,
+} from './demand.ts';
+import { type HandedIn, handIn } from './hand-in.ts';
+import { pickPaths } from './handover.ts';
+import type { BuildStep } from './progress.ts';
+import type { BuilderRun, PinnedDigest } from './run.ts';
+import { type Solved, solve } from './solve.ts';
 
-const HANDOVER = 'slipway-handover';
+/** How files of stages are come by. */
+export interface StageMaking {
+  readonly builder: BuilderRun;
+  readonly pins: PinnedDigest;
+  /** Where results of earlier runs are; undefined for nowhere. */
+  readonly results: StageResults | undefined;
+  readonly seeds: MountSeeds | undefined;
+  /** Whether results of earlier runs will do. */
+  readonly reuse: boolean;
+  /** Whether other runs may build on what this one leaves behind. */
+  readonly trusted: boolean;
+}
 
-export interface BuilderRun {
-  readonly settings: BuilderSettings;
-  readonly temporary: string;
-  readonly signal: AbortSignal | undefined;
+/** Files of stages that are there, and what came with them. */
+export interface MadeStages {
+  readonly files: ReadonlyMap<number, Directory>;
+  /** What the stages that are assembled here take from came out as; empty where that is not known of all of them. */
+  readonly contents: ReadonlyMap<number, Digest>;
+  readonly outcomes: readonly StageOutcome[];
+  /** The steps that a builder carried out. */
+  readonly steps: readonly BuildStep[];
+  /** What is worth keeping for later runs. */
+  readonly results: readonly (MadeResult | KnownResult)[];
+  /** The keys of all stages of the platform, by the names that the store has for them. */
+  readonly keys: ReadonlyMap<string, Key>;
+  /** Keeps what cache mounts hold; by trusted runs alone. */
+  readonly keepMounts: readonly ((task: Task) => Promise<void>)[];
 }
 
 /**
- * Lets a builder run the stages that need a container, and takes from them what later stages copy, not their layers: the Dockerfile
- * gets one more stage that copies just that into an empty image, which comes back as a tar stream, so that owners and modes survive.
+ * Comes by the files that stages of a platform hand over: from earlier runs where their keys are known, by running a stage's commands on
+ * this machine where that gives the same, and else from a builder, which is given the files of other stages so that it need not run them.
  */
+export async function makeStages(
+  plan: ImagePlan,
+  platform: PlatformPlan,
+  making: StageMaking,
+  task: Task,
+): Promise<MadeStages> {
+  const maker = new StageMaker(plan, platform, making, task);
+  try {
+    return await maker.make();
+  } finally {
+    await maker.release();
+  }
+}
+
+/** The stages of one platform on their way. */
+class StageMaker {
+  readonly #plan: ImagePlan;
+  readonly #platform: PlatformPlan;
+  readonly #making: StageMaking;
+  readonly #task: Task;
+  readonly #candidates: ReadonlyMap<number, Candidate>;
+  readonly #files = new Map<number, Directory>();
+  readonly #contents = new Map<number, Digest>();
+  readonly #found = new Map<number, FoundResult>();
+  /** Keys that were asked for. */
+  readonly #asked = new Set<Digest>();
+  /** Lifted stages that a builder has to run after all. */
+  readonly #demoted = new Set<number>();
+  readonly #underway = new Map<number, Promise<void>>();
+  readonly #handedIn = new Map<number, Promise<HandedIn>>();
+  readonly #outcomes = new Map<number, StageOutcome>();
+  readonly #steps: BuildStep[] = [];
+  readonly #keepMounts: NonNullable<Solved['keepMounts']>[] = [];
+  #recorded: ReadonlyMap<string, RecordedResult> = new Map();
+  #solves = 0;
+
+  constructor(plan: ImagePlan, platform: PlatformPlan, making: StageMaking, task: Task) {
+    this.#plan = plan;
+    this.#platform = platform;
+    this.#making = making;
+    this.#task = task;
+    this.#candidates = candidatesOf(platform);
+  }
+
+  async make(): Promise<MadeStages> {
+    await this.#lookUp();
+    for (let demand = this.#demand(); !isMet(demand); demand = this.#demand()) {
+      const taken = [...demand.takes].map((index) => this.#take(index));
+      const first = demand.runs.size === 0 ? [] : [this.#solveFirst(demand)];
+      await allDone([...taken, ...first]);
+    }
+    return {
+      files: this.#files,
+      contents: this.#contentsOfRoots(),
+      outcomes: [...this.#outcomes.values()],
+      steps: this.#steps,
+      results: this.#resultsToKeep(),
+      keys: this.#keys(),
+      keepMounts: this.#keepMounts,
+    };
+  }
+
+  /** Takes back what was put into an engine. */
+  async release(): Promise<void> {
+    for (const one of this.#handedIn.values()) {
+      const handed = await one.catch(() => undefined);
+      await handed?.release().catch(() => {});
+    }
+  }
+
+  get #roots(): Candidate[] {
+    return [...this.#candidates.values()].filter(({ isRoot }) => isRoot);
+  }
+
+  #demand(): Demand {
+    const { stages } = this.#platform;
+    return demandOf(
+      stages,
+      this.#candidates,
+      this.#roots.map(({ index }) => index),
+      {
+        // Devices and pipes cannot be handed to a builder: it has them in its own cache.
+        isReady: (index, forBuilder) =>
+          this.#files.has(index) && (!forBuilder || membersOf(this.#files.get(index)!) !== undefined),
+        canBeHad: (index) => !this.#files.has(index) && (this.#found.has(index) || this.#canLift(index)),
+      },
+    );
+  }
+
+  #canLift(index: number): boolean {
+    return this.#candidates.get(index)?.lifted !== undefined && !this.#demoted.has(index);
+  }
+
+  /** Asks the store for all stages whose keys are known, with one request where little changed. */
+  async #lookUp(): Promise<void> {
+    const { results, reuse } = this.#making;
+    if (results === undefined || !reuse) return;
+    const wanted = [...this.#candidates.values()].map(
+      (one) => [one, keyOf(one.identity?.key, one.paths)] as const,
+    );
+    await this.#find(wanted);
+    this.#recorded = await results.recorded(this.#task);
+  }
+
+  async #find(wanted: readonly (readonly [Candidate, Digest | undefined])[]): Promise<void> {
+    const { results } = this.#making;
+    const asked = wanted.flatMap(([candidate, key]) =>
+      key === undefined || this.#asked.has(key) ? [] : [{ candidate, key, name: candidate.name }],
+    );
+    if (results === undefined || asked.length === 0) return;
+    for (const { key } of asked) this.#asked.add(key);
+    const found = await results.find(asked, this.#task);
+    for (const { candidate, key } of asked) {
+      const one = found.get(key);
+      if (one === undefined) continue;
+      this.#found.set(candidate.index, one);
+      this.#contents.set(candidate.index, one.content);
+    }
+  }
+
+  /** Brings the files of a stage here without a builder; where that fails, they are still to be come by. */
+  #take(index: number): Promise<void> {
+    return once(this.#underway, index, async () => {
+      const candidate = this.#candidates.get(index)!;
+      const found = this.#found.get(index);
+      const files = found === undefined ? await this.#lift(candidate) : await this.#restore(candidate, found);
+      this.#underway.delete(index);
+      if (files !== undefined) this.#files.set(index, files);
+      else if (found === undefined) this.#demoted.add(index);
+      else this.#lose(index);
+    });
+  }
+
+  #lose(index: number): void {
+    this.#found.delete(index);
+    this.#contents.delete(index);
+  }
+
+  async #restore({ stage, index }: Candidate, found: FoundResult): Promise<Directory | undefined> {
+    const { platform } = this.#platform;
+    const title = `Restore stage ${stageName(stage)} for ${formatPlatform(platform)}`;
+    return await this.#task.task(title, async (child) => {
+      const files = await this.#making.results!.fetch(found, child);
+      if (files === undefined) {
+        child.note('not to be had, it is made');
+        return undefined;
+      }
+      const { where, size } = found;
+      child.note(`${formatBytes(size)} from ${where}`);
+      this.#outcomes.set(index, { platform, stage: index, how: 'restored', where, size });
+      return files;
+    });
+  }
+
+  async #lift({ stage, index, lifted, paths }: Candidate): Promise<Directory | undefined> {
+    const { platform } = this.#platform;
+    const title = `Lift stage ${stageName(stage)} for ${formatPlatform(platform)}`;
+    return await this.#task.task(title, async (child) => {
+      const because = await lifted!.prove(platform);
+      if (because !== undefined) {
+        const { path } = this.#plan.dockerfile;
+        const where = because.lines === undefined ? '' : `${path}, line ${because.lines.start}: `;
+        child.log(`${where}${because.reason}; a builder runs the stage.`);
+        child.note('left to a builder');
+        return undefined;
+      }
+      child.log(lifted!.what);
+      const files = pickPaths(diskTree(await lifted!.make(platform, child), undefined), paths);
+      await this.#setContent(index, files);
+      this.#outcomes.set(index, { platform, stage: index, how: 'lifted' });
+      return files;
+    });
+  }
+
+  async #setContent(index: number, files: Directory): Promise<void> {
+    const digest = await contentDigest(files, this.#plan.digests);
+    if (digest !== undefined) this.#contents.set(index, digest);
+  }
+
+  /** Runs what has to be run, and no stage that may be found once it is known what others came out as. */
+  async #solveFirst({ runs }: Demand): Promise<void> {
+    const { stages } = this.#platform;
+    const wave = firstWave(stages, runs, (index) => this.#mayBeFound(index));
+    const needed = [...wave]
+      .flatMap((index) => [...this.#takenBy(index)])
+      .filter((index) => !runs.has(index));
+    await Promise.all(needed.map((index) => this.#underway.get(index)));
+    // One that could not be had changes what has to be run.
+    if (needed.some((index) => !this.#files.has(index))) return;
+    await this.#solve(wave, needed);
+    if (!this.#making.reuse) return;
+    const open = [...this.#candidates.values()].filter(({ index }) => !this.#files.has(index));
+    await this.#find(open.map((one) => [one, keyByContent(stages, one, this.#contents)] as const));
+  }
+
+  *#takenBy(index: number): Generator<number> {
+    const { stage } = this.#platform.stages.find((plan) => plan.stage.index === index)!;
+    for (const from of stage.needs) if (this.#candidates.has(from)) yield from;
+  }
+
+  /**
+   * Whether the record has the stage under the key that it will have if the stages which it takes from come out as they did the last
+   * time.
+   */
+  #mayBeFound(index: number): boolean {
+    const candidate = this.#candidates.get(index);
+    const recorded = candidate === undefined ? undefined : this.#recorded.get(candidate.name);
+    if (candidate === undefined || recorded === undefined) return false;
+    const expected = new Map(this.#contents);
+    for (const { index: other, name } of this.#candidates.values()) {
+      const before = this.#recorded.get(name);
+      if (before !== undefined && !expected.has(other)) expected.set(other, before.content);
+    }
+    const key = keyByContent(this.#platform.stages, candidate, expected);
+    return key !== undefined && !this.#asked.has(key) && recorded.keys.includes(key);
+  }
+
+  async #solve(runs: ReadonlySet<number>, needed: readonly number[]): Promise<void> {
+    const { stages, platform } = this.#platform;
+    const own = stages.filter(({ stage }) => runs.has(stage.index));
+    const wanted = this.#wantedOf(runs);
+    const names = [...wanted.keys()].map((index) => stageName(this.#candidates.get(index)!.stage));
+    const title = `Build stage ${names.join(', ')} for ${formatPlatform(platform)}`;
+    const solved = await this.#task.task(title, async (child) =>
+      solve(
+        {
+          plan: this.#plan,
+          platform: this.#platform,
+          builder: this.#making.builder,
+          pins: this.#making.pins,
+          seeds: this.#making.seeds,
+          wanted,
+          runs: own.map(({ stage }) => stage),
+          replaced: await this.#contextsOf(needed),
+          name: `solve-${formatPlatform(platform).replaceAll('/', '-')}-${++this.#solves}`,
+          need: this.#needOf(runs),
+        },
+        child,
+      ),
+    );
+    this.#steps.push(...solved.steps);
+    if (solved.keepMounts !== undefined) this.#keepMounts.push(solved.keepMounts);
+    for (const [index, files] of solved.files) {
+      this.#files.set(index, files);
+      await this.#setContent(index, files);
+      this.#outcomes.set(index, { platform, stage: index, how: 'built' });
+    }
+  }
+
+  /**
+   * What is taken out of the builder: files that stages which are assembled here copy, and, where they will be kept or may lead to others
+   * being found, those that other stages copy.
+   */
+  #wantedOf(runs: ReadonlySet<number>): Map<number, readonly string[]> {
+    const keeps = this.#making.results?.writable === true || this.#recorded.size > 0;
+    const all = [...this.#candidates.values()].filter(({ index }) => runs.has(index));
+    const taken = all.filter(({ isRoot, paths }) => isRoot || (keeps && paths.length > 0));
+    return new Map(taken.map(({ index, paths }) => [index, paths]));
+  }
+
+  #needOf(runs: ReadonlySet<number>): string {
+    const { stages } = this.#platform;
+    const first = stages.find(({ stage, method }) => runs.has(stage.index) && method.kind === 'builder');
+    const { stage, method } = first ?? stages.find((plan) => runs.has(plan.stage.index))!;
+    const lines = 'lines' in method ? method.lines : stage.lines;
+    return `The stage ${stageName(stage)} has to be run (${this.#plan.dockerfile.path}, line ${lines.start})`;
+  }
+
+  async #contextsOf(indexes: readonly number[]): Promise<Map<number, string>> {
+    const { platform } = this.#platform;
+    const { builder } = this.#making;
+    const contexts = new Map<number, string>();
+    for (const index of indexes) {
+      const folder = join(
+        builder.temporary,
+        `stage-${formatPlatform(platform).replaceAll('/', '-')}-${index}`,
+      );
+      const make = () => handIn(this.#files.get(index)!, platform, folder, this.#plan.digests, builder);
+      contexts.set(index, (await once(this.#handedIn, index, make)).context);
+    }
+    return contexts;
+  }
+
+  #contentsOfRoots(): Map<number, Digest> {
+    const all = this.#roots.map(({ index }) => [index, this.#contents.get(index)] as const);
+    const known = all.flatMap(([index, content]) =>
+      content === undefined ? [] : [[index, content] as const],
+    );
+    return new Map(known.length === all.length ? known : []);
+  }
+
+  #resultsToKeep(): (MadeResult | KnownResult)[] {
+    return [...this.#candidates.values()].flatMap((candidate): (MadeResult | KnownResult)[] => {
+      const { index, name, identity, paths } = candidate;
+      const both = [
+        keyOf(identity?.key, paths),
+        keyByContent(this.#platform.stages, candidate, this.#contents),
+      ];
+      const keys = [...new Set(both.filter((key) => key !== undefined))];
+      const found = this.#found.get(index);
+      const files = this.#files.get(index);
+      if (keys.length === 0) return [];
+      if (found !== undefined) return [{ name, keys, found }];
+      return files === undefined ? [] : [{ name, keys, files }];
+    });
+  }
+
+  #keys(): Map<string, Key> {
+    const { identity, platform } = this.#platform;
+    return new Map(
+      identity.stages.flatMap(({ stage, key }) =>
+        key === undefined ? [] : [[resultName(stage, platform), key] as const],
+      ),
+    );
+  }
+}
+
+function isMet({ runs, takes }: Demand): boolean {
+  return runs.size === 0 && takes.size === 0;
+}
+
+/** Waits for all of them, so that nothing goes on behind a failure, and throws what failed first. */
+async function allDone(work: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(work);
+  await Promise.all(work);
+}
+
+/** The files of the stages that have to be run, with nothing of earlier runs. */
 export async function buildStages(
   plan: ImagePlan,
   platform: PlatformPlan,
   builder: BuilderRun,
   task: Task,
 ): Promise<ReadonlyMap<number, Directory>> {
-  const stages = builderStages(platform.graph, platform.stages);
-  const wanted = new Map(stages.map(({ stage }) => [stage.index, wantedPaths(platform, stage.index)]));
-  const names = stages.map(({ stage }) => stageName(stage)).join(', ');
-  const first = stages[0]!;
-  const lines = first.method.kind === 'builder' ? first.method.lines : first.stage.lines;
-  const files = await task.task(`Build stage ${names} for ${formatPlatform(platform.platform)}`, (child) =>
-    extract(plan, platform, wanted, builder, child, {
-      need: `The stage ${stageName(first.stage)} has to be run (${plan.dockerfile.path}, line ${lines.start})`,
-    }),
-  );
-  return new Map(
-    stages.map(({ stage }) => {
-      const own = lookup(files, String(stage.index));
-      return [stage.index, own?.type === 'directory' ? own : emptyDirectory()];
-    }),
-  );
+  const none = { results: undefined, seeds: undefined, reuse: false, trusted: false };
+  const making = { ...none, builder, pins: async () => undefined };
+  return (await makeStages(plan, platform, making, task)).files;
 }
 
-/** The paths of a stage that stages assembled here copy: a pattern stands for the folder that it looks in. */
-export function wantedPaths(platform: PlatformPlan, index: number): string[] {
-  const sources = copiesFrom(platform, index).flatMap((step) => step.sources.map(withoutPattern));
-  return [...new Set(sources)].sort();
-}
-
-function copiesFrom(platform: PlatformPlan, index: number): CopyStep[] {
-  return platform.stages
-    .filter(({ method }) => method.kind === 'assembled')
-    .flatMap(({ stage }) => stage.steps)
-    .filter(
-      (step): step is CopyStep =>
-        step.kind === 'copy' && step.from.kind === 'stage' && step.from.index === index,
-    );
-}
-
-function withoutPattern(source: string): string {
-  const names = clean(source).split('/');
-  const first = names.findIndex(hasWildcards);
-  return `/${(first === -1 ? names : names.slice(0, first)).join('/')}`;
-}
-
-/** The Dockerfile with a last stage that takes what is wanted, each stage's files below its number. */
-export function handoverDockerfile(source: string, wanted: ReadonlyMap<number, readonly string[]>): string {
-  const copies = [...wanted].flatMap(([index, paths]) =>
-    paths.map((path) => `COPY --from=${index} ${JSON.stringify([path, `/${index}${path}`])}`),
-  );
-  return [source.replace(/\n*$/, ''), `FROM scratch AS ${HANDOVER}`, ...copies, ''].join('\n');
-}
-
-/** The user's COPY that a line of the added stage carries out in part. */
-function placeOf(
-  plan: ImagePlan,
-  platform: PlatformPlan,
-  wanted: ReadonlyMap<number, readonly string[]>,
-  line: number,
-): { readonly instruction: string; readonly line: number } | undefined {
-  const added = line - sourceLines(plan.dockerfile.source) - 2;
-  const asked = [...wanted].flatMap(([index, paths]) => paths.map((path) => ({ index, path })))[added];
-  if (added < 0 || asked === undefined) return undefined;
-  const step = copiesFrom(platform, asked.index).find(({ sources }) =>
-    sources.some((source) => withoutPattern(source) === asked.path),
-  );
-  if (step === undefined) return undefined;
-  return { instruction: instructionOf(step), line: step.lines.start };
-}
-
-function sourceLines(source: string): number {
-  return source.replace(/\n*$/, '').split('\n').length;
-}
-
-async function extract(
-  plan: ImagePlan,
-  platform: PlatformPlan,
-  wanted: ReadonlyMap<number, readonly string[]>,
-  { settings, temporary, signal }: BuilderRun,
-  task: Task,
-  { need }: { readonly need: string },
-): Promise<Directory> {
-  const folder = join(temporary, `handover-${formatPlatform(platform.platform).replaceAll('/', '-')}`);
-  await mkdir(folder, { recursive: true });
-  const file = await writeDockerfile(plan, handoverDockerfile(plan.dockerfile.source, wanted), folder);
-  const members: { entry: IndexEntry; content?: Content | undefined }[] = [];
-  await runBuildx({
-    settings,
-    signal,
-    task,
-    need,
-    dockerfile: plan.dockerfile.path,
-    place: (line) => placeOf(plan, platform, wanted, line),
-    // biome-ignore format: one flag with its value a line
-    args: [
-      ...commonArguments(settings, plan.request),
-      ...contextArguments(plan.request, [platform.platform]),
-      '--provenance=false',
-      '--platform', formatPlatform(platform.platform),
-      '--target', HANDOVER,
-      '--file', file,
-      '--output', 'type=tar,dest=-',
-      plan.request.context,
-    ],
-    consume: async (stdout) => {
-      for await (const { entry, content } of readTar(stdout)) {
-        if (entry.type !== 'file') members.push({ entry });
-        else
-          members.push({
-            entry,
-            content: { kind: 'disk', path: (await spool(content, undefined, folder)).path },
-          });
-      }
-    },
-  });
-  return treeOfMembers(members);
-}
+export type { BuilderRun } from './run.ts';
