@@ -1,4 +1,4 @@
-import type { KeyPart } from '../../content/index.ts';
+import type { KeyListing, KeyPart } from '../../content/index.ts';
 import { type CopyStep, createMatcher, type Ignore } from '../../dockerfile/index.ts';
 import { Failure } from '../../host/index.ts';
 import { copyPath, expandSource, splitParents } from '../files/copy.ts';
@@ -89,16 +89,16 @@ export function allFiles(tree: Directory, digests: ContentDigests): Readonly<Rec
 function fileParts(
   nodes: Iterable<{ readonly path: string; readonly node: Node }>,
   digests: ContentDigests,
-): Readonly<Record<string, KeyPart>> {
+): KeyListing {
   const first = new Map<Node, string>();
-  const parts: [string, string][] = [];
+  const listing: string[] = [];
   for (const { path, node } of nodes) {
     const before = node.type === 'file' ? first.get(node) : undefined;
     if (node.type === 'file' && before === undefined) first.set(node, path);
     const text = partOf(node, digests);
-    parts.push([path, before === undefined ? text : `${text} = ${before}`]);
+    listing.push(path, before === undefined ? text : `${text} = ${before}`);
   }
-  return Object.fromEntries(parts);
+  return { listing };
 }
 
 /** Type, mode, and content or target. Owners are root's: those of a folder of this machine never count. */

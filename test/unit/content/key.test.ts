@@ -51,4 +51,16 @@ describe('Key', () => {
   it('has no differences with an equal key', () => {
     expect(Key.of(parts).differences(Key.of({ ...parts }))).toEqual([]);
   });
+
+  it('takes names and texts in turn for many of them, and tells what differs by name', () => {
+    const before = Key.of({ files: { listing: ['a.go', '1', 'b.go', '2'] } });
+    const after = Key.of({ files: { listing: ['b.go', '3', 'c.go', '4'] } });
+    expect(after.differences(before)).toEqual([
+      { path: ['files', 'b.go'], before: '2', after: '3' },
+      { path: ['files', 'c.go'], before: undefined, after: '4' },
+      { path: ['files', 'a.go'], before: '1', after: undefined },
+    ]);
+    expect(before.digest).not.toBe(Key.of({ files: { listing: ['a.go', '1', 'b.go2', ''] } }).digest);
+    expect(Key.of(JSON.parse(JSON.stringify(after.parts))).digest).toBe(after.digest);
+  });
 });
