@@ -156,17 +156,28 @@ export const definition = defineAction({
     'cache-from': input.lines({ description: 'Caches that a builder reads, such as type=gha.' }),
     'cache-to': input.lines({ description: 'Caches that a builder writes, such as type=gha,mode=max.' }),
     provenance: input.text({
-      description: 'Provenance attestation, such as mode=max. The image is then made by BuildKit as a whole.',
+      description:
+        'Say where the image comes from (SLSA v1), as an OCI referrer beside the image: true (mode=min), mode=max, builder-id=URI. The image and its digest stay as they are.',
       default: 'false',
     }),
     sbom: input.text({
       description:
-        'SBOM attestation: true or generator=IMAGE. The image is then made by BuildKit as a whole.',
+        'Say what is in the image (SPDX 2.3), as an OCI referrer beside it: true, or generator=IMAGE for a generator that BuildKit runs, which then makes the whole image.',
       default: 'false',
     }),
     attests: input.lines({
       description:
-        'Attestations in the words of docker buildx build --attest. The image is then made by BuildKit as a whole.',
+        'Attestations of BuildKit’s, in the words of docker buildx build --attest: they become part of the index, and BuildKit makes the whole image.',
+    }),
+    sign: input.choice(['auto', 'always', 'never'], {
+      description:
+        'Whether provenance and SBOM are signed through sigstore: auto where the job has an identity (permission id-token: write), always (no name is given to an image whose attestations cannot be signed), never.',
+      default: 'auto',
+    }),
+    sigstore: input.text({
+      description:
+        'Who signs: auto (the public instance for public repositories, else GitHub’s), public, github, or fulcio=URL with rekor=URL, timestamps=URL or both.',
+      default: 'auto',
     }),
   },
   outputs: {
@@ -178,5 +189,6 @@ export const definition = defineAction({
     plan: 'JSON of the plan: how each stage is made and why.',
     images: 'JSON of several images: digest, imageid, reference and reused by name.',
     reused: 'true when the image was there already and nothing was made.',
+    attestations: 'JSON of what was attached to the image: place, subject, predicateType, signed, digest.',
   },
 });

@@ -8,6 +8,7 @@ import {
   parseAnnotations,
 } from '../../shared/image/index.ts';
 import { formatPlatform, machinePlatform, type Platform, parsePlatform } from '../../shared/oci/index.ts';
+import { builderAttestations } from './attest-inputs.ts';
 import type { definition } from './definition.ts';
 import { parseSecrets } from './secrets.ts';
 
@@ -39,7 +40,8 @@ export function readRequest(host: Host, inputs: Given, cache: string, env: Envir
     state: join(host.workspace, OWN_FOLDER),
     own: inputs.layout === '' ? [] : [resolve(host.workspace, inputs.layout)],
     cache,
-    builderOnly: attestations(inputs).length > 0 ? 'attestations are asked for' : undefined,
+    builderOnly:
+      builderAttestations(inputs).length > 0 ? 'attestations of BuildKit’s are asked for' : undefined,
   };
 }
 
@@ -141,15 +143,6 @@ function epochOf(given: number | undefined, env: Environment): number {
   throw new Failure(`${name} is "${text}"; accepted are whole seconds since 1970.`);
 }
 
-function attestations(inputs: Given): string[] {
-  const asked = (type: string, value: string) => {
-    if (/^(false|)$/i.test(value)) return [];
-    return [/^true$/i.test(value) ? `type=${type}` : `type=${type},${value}`];
-  };
-  const all = [...asked('provenance', inputs.provenance), ...asked('sbom', inputs.sbom), ...inputs.attests];
-  return all.filter((attest) => !/(^|,)disabled=true(,|$)/i.test(attest));
-}
-
 /** How a builder is asked, where one is needed. Values of secrets are masked from here on. */
 export function readBuilder(host: Host, inputs: Given, env: Environment = process.env): BuilderSettings {
   return {
@@ -157,7 +150,7 @@ export function readBuilder(host: Host, inputs: Given, env: Environment = proces
     program: undefined,
     addHosts: inputs['add-hosts'],
     allow: inputs.allow,
-    attests: attestations(inputs),
+    attests: builderAttestations(inputs),
     cacheFrom: inputs['cache-from'],
     cacheTo: inputs['cache-to'],
     cgroupParent: text(inputs['cgroup-parent']),

@@ -1,5 +1,6 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { Attestation } from '../../shared/attest/index.ts';
 import type { Host, Inputs } from '../../shared/host/index.ts';
 import {
   type BuilderSettings,
@@ -25,6 +26,8 @@ import {
   type Traffic,
 } from '../../shared/oci/index.ts';
 import { summary } from '../../shared/report/index.ts';
+import { reportAttestations, withEvidence } from './attest.ts';
+import { readAttestInputs } from './attest-inputs.ts';
 import type { definition } from './definition.ts';
 import { openDeliveries, readNames, readRegistries } from './deliveries.ts';
 import { exportImage } from './export.ts';
@@ -49,7 +52,10 @@ export async function main(host: Host, inputs: ImageInputs): Promise<void> {
     summary(
       run.made === undefined
         ? reportPlan(run.plan)
-        : reportResult(run.plan, run.made.result, { milliseconds, traffic: run.made.traffic }),
+        : [
+            ...reportResult(run.plan, run.made.result, { milliseconds, traffic: run.made.traffic }),
+            ...reportAttestations(run.made.attestations),
+          ],
     ),
   );
 }
@@ -69,6 +75,8 @@ export interface MadeImage {
   readonly names: readonly string[];
   /** Absolute path of the layout that has the image, where there is one. */
   readonly layout: string | undefined;
+  /** What was attached to it; empty when nothing was asked for, or all was there already. */
+  readonly attestations: readonly Attestation[];
 }
 
 /** The folder for what is remembered across projects: indexes of base layers. */
@@ -90,6 +98,7 @@ export async function runImage(
   shared?: Registries,
 ): Promise<ImageRun> {
   const builder = readBuilder(host, inputs);
+  readAttestInputs(inputs, host);
   const outputs = parseOutputs(inputs.outputs, host.workspace);
   readNames(inputs.tags);
   const levels = parseLevels(inputs['lint-levels']);
@@ -101,14 +110,17 @@ export async function runImage(
     if (inputs.lint) lintImage(host, plan, levels);
     if (planOnly) return { plan, made: undefined };
     const places = await openDeliveries(host, client, inputs, outputs, spareLayout);
-    const result = await make(host, inputs, plan, places.deliveries, builder);
+    const evidence = withEvidence(host, inputs, plan, places, own.images, builder.secrets);
+    const result = await make(host, inputs, plan, evidence.deliveries, builder);
     await exportImage(host, plan, result, places, inputs, outputs, request.cache);
     // What no name leads to any more would stay for ever: each build of a moving tag leaves its old layers behind.
     if (shared === undefined && places.layout !== undefined && !result.reused)
       await places.local?.collectGarbage();
     const filled = result.deliveries.some(({ kind }) => kind === 'layout');
     const layout = filled ? places.layout : undefined;
-    return { plan, made: { result, traffic: client.traffic(), names: places.names, layout } };
+    const { names } = places;
+    const attestations = evidence.attached;
+    return { plan, made: { result, traffic: client.traffic(), names, layout, attestations } };
   } finally {
     if (shared === undefined) own.client.close();
   }
@@ -202,11 +214,12 @@ function usedBuilder(plan: ImagePlan, result: ImageResult): boolean {
   return !result.reused && plan.key === undefined;
 }
 
-function tell(host: Host, { result, names, layout }: MadeImage): void {
+function tell(host: Host, { result, names, layout, attestations }: MadeImage): void {
   host.output('imageid', imageId(result));
   host.output('digest', result.descriptor.digest);
   host.output('metadata', JSON.stringify(buildxMetadata(result, names)));
   host.output('reused', String(result.reused));
+  host.output('attestations', JSON.stringify(attestations));
   const reference = referenceOf(names, result);
   if (reference !== undefined) host.output('reference', reference);
   if (layout !== undefined) host.output('layout', layout);

@@ -69,3 +69,15 @@ async function gitLines(
     throw error;
   }
 }
+
+/** Address of the remote `origin` of a checkout, as https and without logins; undefined where there is none that others could reach. */
+export async function gitOrigin(directory: string, signal?: AbortSignal): Promise<string | undefined> {
+  const given = (await gitLines(directory, ['remote', 'get-url', 'origin'], signal))?.[0];
+  if (given === undefined) return undefined;
+  const scp = /^(?:[\w.-]+@)?([\w.-]+\.[a-z]+):(?!\/\/)(.+)$/i.exec(given);
+  const text = scp === null ? given : `https://${scp[1]}/${scp[2]}`;
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text.replace(/^(ssh|git|http):\/\//i, 'https://'));
+  if (url.protocol !== 'https:') return undefined;
+  return `https://${scp === null && /^ssh:/i.test(given) ? url.hostname : url.host}${url.pathname.replace(/\.git$/, '')}`;
+}

@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs';
-import type { RunContext } from './host.ts';
+import type { RunContext, WorkflowRun } from './host.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The parts of an event's payload that are read here; GitHub documents them under "Webhook events and payloads". */
 interface Payload {
-  readonly repository?: { readonly default_branch?: string; readonly full_name?: string };
+  readonly repository?: {
+    readonly default_branch?: string;
+    readonly full_name?: string;
+    readonly visibility?: string;
+  };
   readonly pull_request?: PullRequest;
   readonly workflow_run?: {
     readonly event?: string;
@@ -67,10 +71,30 @@ export function readRunContext(env: Environment, event: unknown): RunContext {
       repository && env.GITHUB_RUN_ID
         ? `${env.GITHUB_SERVER_URL ?? 'https://github.com'}/${repository}/actions/runs/${env.GITHUB_RUN_ID}`
         : undefined,
+    workflow: workflowOf(env, payload),
   };
-  return Object.fromEntries(
-    Object.entries(context).filter(([, value]) => value !== undefined && value !== ''),
-  ) as unknown as RunContext;
+  return known(context) as unknown as RunContext;
+}
+
+function workflowOf(env: Environment, payload: Payload): WorkflowRun | undefined {
+  if (!env.GITHUB_WORKFLOW_REF) return undefined;
+  return known({
+    server: env.GITHUB_SERVER_URL || 'https://github.com',
+    workflow: env.GITHUB_WORKFLOW_REF,
+    ref: env.GITHUB_REF,
+    event: env.GITHUB_EVENT_NAME,
+    runId: env.GITHUB_RUN_ID,
+    attempt: env.GITHUB_RUN_ATTEMPT,
+    repositoryId: env.GITHUB_REPOSITORY_ID,
+    ownerId: env.GITHUB_REPOSITORY_OWNER_ID,
+    runner: env.RUNNER_ENVIRONMENT,
+    visibility: payload.repository?.visibility,
+  }) as unknown as WorkflowRun;
+}
+
+/** Without what is not known. */
+function known(facts: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined && value !== ''));
 }
 
 /**

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import type { Ending } from './attempt.ts';
 import { readRun } from './github-run.ts';
 import type { Annotation, Host } from './host.ts';
+import { identityTokenOf } from './identity-token.ts';
 import { createLogView, type LogStyle } from './log-view.ts';
 import { createMasks } from './masks.ts';
 import { atWorkspace } from './place.ts';
@@ -32,6 +33,9 @@ export async function createGithubHost(): Promise<ClosableHost> {
   const root = createRoot(performance.now());
   const write = (line: string) => void process.stdout.write(`${masks.apply(line)}\n`);
   const view = createLogView(root, { write, style: githubStyle() });
+  const secret = (value: string) => {
+    for (const form of masks.add(value)) core.setSecret(form);
+  };
   return {
     kind: 'github',
     signal: edge.signal,
@@ -43,9 +47,8 @@ export async function createGithubHost(): Promise<ClosableHost> {
     ...createTask(root, { view, clock: () => performance.now(), mask: masks.apply }),
     input: (name) => core.getInput(name) || undefined,
     output: (name, value) => core.setOutput(name, value),
-    secret: (value) => {
-      for (const form of masks.add(value)) core.setSecret(form);
-    },
+    secret,
+    identityToken: identityTokenOf(env, secret),
     annotate: (given) => {
       const { level, ...annotation } = atWorkspace(given, workspace);
       core[level](masks.apply(annotation.message), annotationProperties(annotation, masks.apply));

@@ -1,4 +1,5 @@
 import type { Location } from './failure.ts';
+import type { IdentityToken } from './identity-token.ts';
 
 /** A message that the runner attaches to a file and line, or that a terminal prints with its place. */
 export interface Annotation {
@@ -42,6 +43,8 @@ export interface Host extends Task {
   readonly temporary: string;
   /** What is known of the run that this is part of; undefined parts are unknown, never guessed. */
   readonly run: RunContext;
+  /** Proves to others which run this is; undefined where it has no identity that it could prove. */
+  readonly identityToken?: IdentityToken | undefined;
   /** The raw text of an input as it was given, or undefined. */
   input(name: string): string | undefined;
   output(name: string, value: string): void;
@@ -66,4 +69,25 @@ export interface RunContext {
   readonly tag?: string;
   readonly sha?: string;
   readonly url?: string;
+  /** The workflow that this is a run of. */
+  readonly workflow?: WorkflowRun;
+}
+
+/** A run of a workflow, as GitHub's own provenance names it. */
+export interface WorkflowRun {
+  /** Such as `https://github.com`. */
+  readonly server: string;
+  /** `owner/name/.github/workflows/release.yml@refs/heads/main` */
+  readonly workflow?: string;
+  /** Full name of what was pushed or is merged: `refs/heads/main`. */
+  readonly ref?: string;
+  readonly event?: string;
+  readonly runId?: string;
+  readonly attempt?: string;
+  readonly repositoryId?: string;
+  readonly ownerId?: string;
+  /** `github-hosted` or `self-hosted`. */
+  readonly runner?: string;
+  /** Of the repository: `public`, `private` or `internal`. */
+  readonly visibility?: string;
 }

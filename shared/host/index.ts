@@ -12,7 +12,8 @@ export {
 } from './definition.ts';
 export { didYouMean, Failure, type Location, nearest } from './failure.ts';
 export { formatBytes, formatDuration } from './format.ts';
-export type { Annotation, Host, RunContext, Summary, Task } from './host.ts';
+export type { Annotation, Host, RunContext, Summary, Task, WorkflowRun } from './host.ts';
+export { claimsOf, type IdentityToken } from './identity-token.ts';
 export { createPaint, type Paint, wantsColor } from './paint.ts';
 export type { Screen, TerminalOptions } from './terminal.ts';
 export { harmless, pad, truncate, widthOf, wrap } from './text-width.ts';

@@ -2,6 +2,7 @@ import type { ClosableHost } from './github.ts';
 import { escapeCommand, githubStyle } from './github.ts';
 import { readRun } from './github-run.ts';
 import type { Annotation, RunContext, Summary } from './host.ts';
+import { identityTokenOf } from './identity-token.ts';
 import { createLiveView } from './live-view.ts';
 import { createLogView, type LogStyle, plainStyle } from './log-view.ts';
 import { createMasks } from './masks.ts';
@@ -109,6 +110,7 @@ export async function createTerminalHost(options: TerminalOptions): Promise<Clos
     input: (name) => options.inputs.get(name),
     output: (name, value) => void outputs.set(name, value),
     secret: (value) => void masks.add(value),
+    identityToken: identityTokenOf(terminal.env, (value) => void masks.add(value)),
     annotate: (annotation) => printAnnotation(atWorkspace(annotation, workspace), terminal, view),
     summarize: async (summary) => void summaries.push(summaryText(summary, terminal)),
     saveState: (name, value) => void state.set(name, value),

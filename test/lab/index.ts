@@ -9,4 +9,4 @@ export { containerdEngine, docker, type Engine, engine } from './engine.ts';
 export { describeWith, type Missing, type Part } from './part.ts';
 export { account, freshRegistry, type Registry, registry } from './registry.ts';
 export { openSession } from './session.ts';
-export { act, crane, go, ko, skopeo, type Tool } from './tools.ts';
+export { act, buildx, crane, go, ko, skopeo, type Tool } from './tools.ts';

@@ -69,7 +69,7 @@ export function checkForEngine({ platforms }: ImageRequest, { attests }: Builder
     );
   if (attests.length > 0)
     throw new Failure(
-      `The attestation ${attests[0]} is asked for (inputs "provenance", "sbom" and "attests"), and an engine that keeps images in a graph driver has no place for attestations; ${way}.`,
+      `The attestation ${attests[0]} of BuildKit’s is asked for (input "attests", or "sbom" with a generator), and an engine that keeps images in a graph driver has no place for it; provenance: true and sbom: true need none, or ${way}.`,
     );
 }
 

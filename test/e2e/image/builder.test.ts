@@ -151,10 +151,10 @@ describeWith(
       expect(await list(tag)).toMatch(/ hi$/m);
     });
 
-    it('that make the image itself cannot carry attestations through a graph driver', async () => {
+    it('that make the image itself cannot carry BuildKit’s attestations through a graph driver', async () => {
       const folder = project('attested', `FROM ${alpine()}\nRUN echo never built\n`);
       const host = memoryHost(folder);
-      const inputs: Record<string, string> = { layout: 'out', provenance: 'mode=max' };
+      const inputs: Record<string, string> = { layout: 'out', attests: 'type=provenance,mode=max' };
       const failure = await main(
         host,
         readInputs(definition, (name) => inputs[name]),
@@ -255,7 +255,7 @@ describeWith('an engine with the containerd image store', { engine: containerd }
 
   it('exports attestations, which it has a place for', async () => {
     const folder = project('attested', 'FROM scratch\nCOPY conf/a /a\n');
-    const done = await runAction(folder, { layout: 'out', provenance: 'mode=max' });
+    const done = await runAction(folder, { layout: 'out', attests: 'type=provenance,mode=max' });
     const index = join(folder, 'out/blobs', done.outputs.digest!.replace(':', '/'));
     expect(JSON.parse(readFileSync(index, 'utf8')).manifests).toHaveLength(2);
   });
@@ -293,11 +293,11 @@ describeWith(
         tags: tag,
         push: 'true',
         builder: name,
-        provenance: 'mode=max',
+        attests: 'type=provenance,mode=max',
         annotations: 'a=b',
         compression: 'zstd',
       });
-      expect(JSON.parse(done.outputs.plan!).because).toBe('attestations are asked for');
+      expect(JSON.parse(done.outputs.plan!).because).toBe('attestations of BuildKit’s are asked for');
       await run({ program: have.crane.program, args: ['validate', '--remote', tag] }).catch(() => {});
       const { stdout } = await run({ program: have.crane.program, args: ['manifest', tag] });
       const index = JSON.parse(stdout.toString());

@@ -25,6 +25,12 @@ const buildkit = { version: 'v0.34.2', module: 'github.com/moby/buildkit' } as c
 const slowTools: readonly GoTool[] = [
   { name: 'buildctl', package: 'github.com/moby/buildkit/cmd/buildctl', ...buildkit },
   { name: 'buildkitd', package: 'github.com/moby/buildkit/cmd/buildkitd', ...buildkit },
+  {
+    name: 'buildx',
+    package: 'github.com/docker/buildx/cmd/buildx',
+    version: 'v0.38.2',
+    module: 'github.com/docker/buildx',
+  },
   // One of those that npm run bench:image measures.
   { name: 'ko', package: 'github.com/google/ko', version: 'v0.19.1' },
 ];

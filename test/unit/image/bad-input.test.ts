@@ -293,13 +293,41 @@ const mistakes: readonly Bad[] = [
     prepare: () => Object.assign(process.env, { PATH: '/nonexistent' }),
     says: /^The stage "build" has to be run \(Dockerfile, line 2\), and there is no builder: docker is not installed\. Hand its files in with stages: NAME=FOLDER, or make a builder reachable/,
   },
-  ...['provenance', 'sbom'].map((input) => ({
-    name: `${input} from an engine that has no place for it`,
-    inputs: { [input]: 'true' },
+  ...[
+    [{ attests: 'type=provenance' }, 'type=provenance'],
+    [{ sbom: 'generator=example.com/scanner' }, 'type=sbom,generator=example.com/scanner'],
+  ].map(([inputs, attest]) => ({
+    name: `${attest} from an engine that has no place for it`,
+    inputs: inputs as Record<string, string>,
     prepare: graphDriver,
     says: new RegExp(
-      `^The attestation type=${input} is asked for \\(inputs "provenance", "sbom" and "attests"\\), and an engine that keeps images in a graph driver has no place for attestations; use a builder with the docker-container or remote driver`,
+      `^The attestation ${attest} of BuildKit’s is asked for \\(input "attests", or "sbom" with a generator\\), and an engine that keeps images in a graph driver has no place for it; provenance: true and sbom: true need none, or use a builder with the docker-container or remote driver`,
     ),
+  })),
+  ...(
+    [
+      [{ provenance: 'mode=most' }, /^Input "provenance" has the mode "most"; accepted are min and max\.$/],
+      [
+        { provenance: 'version=v0.2' },
+        /^Input "provenance" asks for version v0\.2; ours is SLSA v1\. .*attests: type=provenance,version=v0\.2\.$/,
+      ],
+      [{ provenance: 'mod=max' }, /^Input "provenance" has "mod=max"; .* Did you mean "mode"\?/],
+      [{ sbom: 'yes' }, /^Input "sbom" is "yes"; accepted are true, false and generator=IMAGE\.$/],
+      [{ sign: 'always' }, /^Input "sign" is always, and there is nothing to sign; /],
+      [
+        { sign: 'always', sbom: 'true' },
+        /^Input "sign" is always, and this run has no identity .* id-token: write\.$/,
+      ],
+      [
+        { sigstore: 'mine' },
+        /^Input "sigstore" is "mine"; accepted are auto, public, github, and fulcio=URL/,
+      ],
+      [{ sigstore: 'fulcio=https://ca.example' }, /^Input "sigstore" is .*needs proof of its time/],
+    ] as const
+  ).map(([inputs, says]) => ({
+    name: `attestations with ${JSON.stringify(inputs)}`,
+    inputs: inputs as Record<string, string>,
+    says,
   })),
   {
     name: 'several platforms from an engine that makes one',
