@@ -68,17 +68,23 @@ const namedExports: Plugin = {
 };
 
 /**
- * Parts of packages that are never reached here: the native accelerators of ssh2, which it does without, and the BuildKit
- * sessions of dockerode, which bring gRPC and protobuf; builds go through buildx.
+ * Parts of packages that are never reached here: the native accelerators of ssh2, which it does without, the BuildKit sessions of
+ * dockerode, which bring gRPC and protobuf (builds go through buildx), and of the HTTP client of @sigstore/sign Kerberos, which it
+ * does without, and the cache on disk, which nobody turns on.
  */
 const leaveOut: Plugin = {
   name: 'leave-out',
   setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /\.node$|^cpu-features$/ }, ({ path }) => ({ path, namespace: 'left-out' }));
+    onResolve({ filter: /\.node$|^(cpu-features|kerberos)$/ }, ({ path }) => ({ path, namespace: 'left-out' }));
     onResolve({ filter: /^\.\/(session|buildkit)(\.js)?$/ }, ({ path, importer }) =>
       importer.includes('dockerode') ? { path, namespace: 'left-out' } : undefined,
     );
-    onLoad({ filter: /\.node$|^cpu-features$/, namespace: 'left-out' }, ({ path }) => ({
+    onResolve({ filter: /^cacache$/ }, ({ path, importer }) =>
+      importer.includes('make-fetch-happen') ? { path, namespace: 'left-out' } : undefined,
+    );
+    // Asked for when the client is loaded, and used when a cache is opened.
+    onLoad({ filter: /^cacache$/, namespace: 'left-out' }, () => ({ contents: 'module.exports = {};' }));
+    onLoad({ filter: /\.node$|^(cpu-features|kerberos)$/, namespace: 'left-out' }, ({ path }) => ({
       contents: `throw new Error(${JSON.stringify(`${path} is not part of the bundle`)});`,
     }));
     onLoad({ filter: /session|buildkit/, namespace: 'left-out' }, ({ path }) => ({
@@ -107,7 +113,7 @@ async function bundle(outdir: string): Promise<Metafile> {
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
-    plugins: [droppable, namedExports, leaveOut],
+    plugins: [droppable, leaveOut, namedExports],
     metafile: true,
     logLevel: 'warning',
   });
