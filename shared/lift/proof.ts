@@ -73,7 +73,9 @@ function checkBuild(tree: StageTree, build: RecipeBuild): ProvedRecipe['modules'
   const folder = folderOf(build);
   if (nodeAt(tree, folder)?.type !== 'directory')
     throw new Beyond(`it compiles in ${folder}, which nothing of the context lies in`, lines);
-  const root = nearestWith(tree, folder, 'go.mod');
+  const workspace = workspaceOf(tree, folder, go.env.GOWORK);
+  const root =
+    nearestWith(tree, folder, 'go.mod') ?? (workspace === undefined ? undefined : posix.dirname(workspace));
   if (root === undefined) throw new Beyond(`there is no go.mod in ${folder} or above it`, lines);
   const gopath = go.env.GOPATH || '/root/go';
   if (isOfBase(root) || root === gopath) throw new Beyond(`its module lies in ${root}`, lines);
@@ -86,10 +88,18 @@ function checkBuild(tree: StageTree, build: RecipeBuild): ProvedRecipe['modules'
       lines,
     );
   if (!go.unstamped) checkCommit(tree, root, build);
-  const workspace = workspaceOf(tree, folder, go.env.GOWORK);
-  for (const file of [posix.join(root, 'go.mod'), ...(workspace === undefined ? [] : [workspace])])
-    checkReplacements(tree, file, lines);
-  return { root, path: modulePath(tree, root), ...(workspace && { workspace }) };
+  const files =
+    workspace === undefined ? [posix.join(root, 'go.mod')] : [workspace, ...used(tree, workspace)];
+  for (const file of files) checkPaths(tree, file, lines);
+  const module = files.find((file) => file !== workspace) ?? files[0]!;
+  return { root, path: modulePath(tree, module), ...(workspace && { workspace }) };
+}
+
+/** The go.mod files of the modules in a workspace. */
+function used(tree: StageTree, workspace: string): string[] {
+  return localPaths(textOf(tree, workspace) ?? '', 'use').map((path) =>
+    posix.resolve(posix.dirname(workspace), path, 'go.mod'),
+  );
 }
 
 /** The folder in which Go looks for packages. */
@@ -119,7 +129,7 @@ export function workspaceOf(tree: StageTree, folder: string, given: string | und
 }
 
 /** Folders that go.mod and go.work name have to lie in the stage, by relative paths: an absolute one would be this machine's. */
-function checkReplacements(tree: StageTree, file: string, lines: Lines): void {
+function checkPaths(tree: StageTree, file: string, lines: Lines): void {
   const text = textOf(tree, file);
   if (text === undefined) return;
   const folder = posix.dirname(file);
@@ -134,7 +144,7 @@ function checkReplacements(tree: StageTree, file: string, lines: Lines): void {
 }
 
 /** Paths behind `=>` of replace lines, and those of use lines (go.dev/ref/mod, go.dev/ref/mod#go-work-file). */
-export function localPaths(text: string): string[] {
+export function localPaths(text: string, only?: 'use' | 'replace'): string[] {
   const found: string[] = [];
   let block = '';
   for (const raw of text.split('\n')) {
@@ -151,14 +161,15 @@ export function localPaths(text: string): string[] {
       const line = block === '' ? words : [block, ...words];
       const arrow = line.indexOf('=>');
       const path = line[0] === 'use' ? line[1] : arrow > 0 ? line[arrow + 1] : undefined;
+      if (only !== undefined && line[0] !== only) continue;
       if (path !== undefined && /^(\.\.?(\/|$)|\/)/.test(path)) found.push(path);
     }
   }
   return found;
 }
 
-function modulePath(tree: StageTree, root: string): string {
-  return /^module\s+"?([^\s"]+)/m.exec(textOf(tree, posix.join(root, 'go.mod')) ?? '')?.[1] ?? root;
+function modulePath(tree: StageTree, file: string): string {
+  return /^module\s+"?([^\s"]+)/m.exec(textOf(tree, file) ?? '')?.[1] ?? file;
 }
 
 export function textOf(tree: StageTree, path: string): string | undefined {
