@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Digest, Key } from '../../content/index.ts';
 import { formatBytes, type Task } from '../../host/index.ts';
@@ -86,6 +87,7 @@ class StageMaker {
   readonly #platform: PlatformPlan;
   readonly #making: StageMaking;
   readonly #task: Task;
+  readonly #folder: string;
   readonly #candidates: ReadonlyMap<number, Candidate>;
   readonly #files = new Map<number, Directory>();
   readonly #contents = new Map<number, Digest>();
@@ -108,6 +110,8 @@ class StageMaker {
     this.#making = making;
     this.#task = task;
     this.#candidates = candidatesOf(platform);
+    // Of this image and platform alone: others are made beside it.
+    this.#folder = join(making.builder.temporary, `stages-${randomUUID()}`);
   }
 
   async make(): Promise<MadeStages> {
@@ -182,7 +186,7 @@ class StageMaker {
       const one = found.get(key);
       if (one === undefined) continue;
       this.#found.set(candidate.index, one);
-      this.#contents.set(candidate.index, one.content);
+      if (one.content !== undefined) this.#contents.set(candidate.index, one.content);
     }
   }
 
@@ -214,7 +218,8 @@ class StageMaker {
         return undefined;
       }
       const { where, size } = found;
-      child.note(`${formatBytes(size)} from ${where}`);
+      if (found.content === undefined) await this.#setContent(index, files);
+      child.note(size === undefined ? `from ${where}` : `${formatBytes(size)} from ${where}`);
       this.#outcomes.set(index, { platform, stage: index, how: 'restored', where, size });
       return files;
     });
@@ -294,13 +299,13 @@ class StageMaker {
         {
           plan: this.#plan,
           platform: this.#platform,
-          builder: this.#making.builder,
+          builder: { ...this.#making.builder, temporary: this.#folder },
           pins: this.#making.pins,
           seeds: this.#making.seeds,
           wanted,
           runs: own.map(({ stage }) => stage),
           replaced: await this.#contextsOf(needed),
-          name: `solve-${formatPlatform(platform).replaceAll('/', '-')}-${++this.#solves}`,
+          name: `solve-${++this.#solves}`,
           need: this.#needOf(runs),
         },
         child,

@@ -13,10 +13,10 @@ export interface WantedResult {
 /** What a store has of a wanted result: enough to fetch it without asking again. */
 export interface FoundResult {
   readonly key: Digest;
-  /** Bytes that fetching it moves. */
-  readonly size: number;
-  /** Of the files (see contentDigest): what is fetched is held to it. */
-  readonly content: Digest;
+  /** Bytes that fetching it moves; undefined where the store does not tell before. */
+  readonly size: number | undefined;
+  /** Of the files (see contentDigest): what is fetched is held to it. Undefined where the store does not tell before. */
+  readonly content: Digest | undefined;
   /** Which store and where, for the log. */
   readonly where: string;
 }
