@@ -6,6 +6,7 @@ import {
   type BuilderSettings,
   type ImageRequest,
   parseAnnotations,
+  type RunSurroundings,
 } from '../../shared/image/index.ts';
 import { formatPlatform, machinePlatform, type Platform, parsePlatform } from '../../shared/oci/index.ts';
 import { builderAttestations } from './attest-inputs.ts';
@@ -40,6 +41,8 @@ export function readRequest(host: Host, inputs: Given, cache: string, env: Envir
     state: join(host.workspace, OWN_FOLDER),
     own: inputs.layout === '' ? [] : [resolve(host.workspace, inputs.layout)],
     cache,
+    maxAge: maxAgeOf(inputs['max-age']),
+    runs: surroundingsOf(inputs),
     builderOnly:
       builderAttestations(inputs).length > 0 ? 'attestations of BuildKit’s are asked for' : undefined,
   };
@@ -129,6 +132,44 @@ function levelOf({ compression, 'compression-level': level }: Given): number | u
         : `Input "compression-level" is ${level}; ${compression} takes 1 to ${most}.`,
     );
   return level;
+}
+
+const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+
+/** Seconds of `12h`, `7d`, `1d12h`; 0 for never. */
+function maxAgeOf(text: string): number {
+  const given = text.trim().toLowerCase();
+  if (/^0[smhdw]?$/.test(given)) return 0;
+  if (!/^(?:\d+[smhdw])+$/.test(given))
+    throw new Failure(
+      `Input "max-age" is "${text}"; accepted is a time such as 12h, 7d or 1d12h, or 0 for never.${
+        /^\d+$/.test(given) ? ` Did you mean ${given}h or ${given}d?` : ''
+      }`,
+    );
+  const parts = [...given.matchAll(/(\d+)([smhdw])/g)];
+  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * SECONDS[unit!]!, 0);
+}
+
+/** What can change what a RUN does, whatever it says. */
+function surroundingsOf(inputs: Given): RunSurroundings {
+  const secrets = named('secrets', () => parseSecrets(inputs.secrets)).map(({ id }) => id);
+  const others = [...inputs['secret-envs'], ...inputs['secret-files']].map((line) => idOf(line));
+  const token = inputs['github-token'] === '' ? [] : ['GIT_AUTH_TOKEN'];
+  return {
+    network: text(inputs.network),
+    addHosts: inputs['add-hosts'],
+    ulimit: inputs.ulimit,
+    shmSize: text(inputs['shm-size']),
+    cgroupParent: text(inputs['cgroup-parent']),
+    secrets: [...secrets, ...others, ...token],
+    ssh: inputs.ssh.map(idOf),
+    again: inputs['no-cache-filters'],
+  };
+}
+
+/** The name before the first `=`. */
+function idOf(line: string): string {
+  return line.replace(/=.*$/s, '').trim();
 }
 
 /** The last second that RFC 3339 can write. */

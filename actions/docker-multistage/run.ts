@@ -4,6 +4,7 @@ import type { Attestation } from '../../shared/attest/index.ts';
 import type { Host, Inputs } from '../../shared/host/index.ts';
 import {
   type BuilderSettings,
+  type BuiltImage,
   buildImage,
   buildxMetadata,
   type Delivery,
@@ -13,6 +14,7 @@ import {
   type ImageResult,
   imageId,
   keepBlobs,
+  needsBuilder,
   planImage,
   type ResolveImage,
 } from '../../shared/image/index.ts';
@@ -120,7 +122,7 @@ export async function runImage(
     const layout = filled ? places.layout : undefined;
     const { names } = places;
     const attestations = evidence.attached;
-    return { plan, made: { result, traffic: client.traffic(), names, layout, attestations } };
+    return { plan: result.plan, made: { result, traffic: client.traffic(), names, layout, attestations } };
   } finally {
     if (shared === undefined) own.client.close();
   }
@@ -159,7 +161,10 @@ async function planFrom(
 ): Promise<ImagePlan> {
   // A plan alone reads nothing twice.
   const from = planOnly ? images : kept;
-  return await host.task('Plan the image', () => planImage(request, from, join(host.temporary, 'plan')));
+  return await host.task('Plan the image', async () => {
+    const plan = await planImage(request, from, join(host.temporary, 'plan'));
+    return planOnly ? await plan.complete({ lifts: true }) : plan;
+  });
 }
 
 async function make(
@@ -168,7 +173,7 @@ async function make(
   plan: ImagePlan,
   deliveries: readonly Delivery[],
   builder: BuilderSettings,
-): Promise<ImageResult> {
+): Promise<BuiltImage> {
   const options = {
     temporary: host.temporary,
     signal: host.signal,
@@ -177,7 +182,9 @@ async function make(
     keyTags: keyTagUse(inputs, host.run),
   };
   const result = await host.task('Make the image', (task) => buildImage(plan, deliveries, options, task));
-  if (builder.cacheTo.length > 0 && !usedBuilder(plan, result))
+  // Trying the steps out told more.
+  warn(host, result.plan, plan.warnings);
+  if (builder.cacheTo.length > 0 && (result.reused || !needsBuilder(result.plan)))
     host.annotate({
       level: 'notice',
       message: 'cache-to has nothing to keep: no builder took part in this image.',
@@ -198,8 +205,8 @@ async function openClient(host: Host, insecure: readonly string[]): Promise<Regi
   });
 }
 
-function warn(host: Host, plan: ImagePlan): void {
-  for (const { message, lines } of plan.warnings)
+function warn(host: Host, plan: ImagePlan, told: ImagePlan['warnings'] = []): void {
+  for (const { message, lines } of plan.warnings.slice(told.length))
     host.annotate({
       level: 'warning',
       message,
@@ -208,10 +215,6 @@ function warn(host: Host, plan: ImagePlan): void {
         ...(lines !== undefined && { line: lines.start, endLine: lines.end }),
       },
     });
-}
-
-function usedBuilder(plan: ImagePlan, result: ImageResult): boolean {
-  return !result.reused && plan.key === undefined;
 }
 
 function tell(host: Host, { result, names, layout, attestations }: MadeImage): void {

@@ -7,8 +7,8 @@ import { instructionOf } from './names.ts';
 import { imageParts, type PartLayer, type PlatformParts, platformParts } from './parts.ts';
 import type { ImagePlan, PlatformPlan } from './plan.ts';
 import type { ImageResult } from './result.ts';
-import { layerKeyPart } from './reuse/key.ts';
 import type { KeyTags } from './reuse/key-tag.ts';
+import { layerKeyPart } from './reuse/layer-key.ts';
 import { type LayerMemory, openLayerMemory } from './reuse/layer-memory.ts';
 import type { StepLayer } from './steps.ts';
 import type { AssembledStage } from './workbench.ts';
@@ -128,7 +128,9 @@ async function writeMembers(workshop: Workshop, platform: PlatformPlan, layer: S
   const members = layer.members.map(({ entry, file }) => {
     if (file === undefined) return { entry };
     const name = digests.name(file);
-    return { entry, content: () => platform.bench.contents.open(file, name) };
+    const { open, lend } = platform.bench.contents;
+    // Compression copies what it gets; what is not compressed goes on as it is.
+    return { entry, content: () => (request.compression === 'none' ? open : lend)(file, name) };
   });
   const { descriptor: of, diffId } = await writeLayer(members, {
     compression: request.compression,

@@ -2,15 +2,20 @@ import type { Key } from '../content/index.ts';
 import { Failure, type Task } from '../host/index.ts';
 import { assembleImage } from './assemble.ts';
 import { type BuilderSettings, noSettings } from './builder/arguments.ts';
-import { type BuilderRun, buildStages } from './builder/stages.ts';
+import type { BuildStep } from './builder/progress.ts';
+import type { BuilderRun } from './builder/run.ts';
+import { type MadeStages, makeStages } from './builder/stages.ts';
 import { type Delivery, RefusedImage } from './deliver.ts';
 import type { Directory } from './files/tree.ts';
 import { isStillAsPlanned } from './identity/confirm.ts';
+import type { MountSeeds } from './mounts/mounts.ts';
 import type { ImagePlan, PlatformPlan } from './plan.ts';
 import { Refused } from './planner.ts';
-import type { ImageResult } from './result.ts';
+import type { ImageResult, StageOutcome } from './result.ts';
 import { contentDigest } from './results/members.ts';
-import { rememberKey } from './reuse/explain.ts';
+import type { StageResults } from './results/results.ts';
+import { type Changes, changesSince } from './reuse/changes.ts';
+import { rememberedKeys, rememberKeys } from './reuse/key-memory.ts';
 import { type KeyTags, type KeyTagUse, openKeyTags } from './reuse/key-tag.ts';
 import {
   deliverLayers,
@@ -31,13 +36,26 @@ export interface MakeOptions {
   readonly builder?: BuilderSettings | undefined;
   /** Whether an image that is there already will do; default: true. */
   readonly reuse?: boolean | undefined;
+  /** Where results of stages are kept between runs; default: nowhere. */
+  readonly results?: StageResults | undefined;
+  /** What cache mounts start from; default: what the builder has. */
+  readonly seeds?: MountSeeds | undefined;
+  /** Whether other runs may build on what this one leaves behind; default: no. */
+  readonly trusted?: boolean | undefined;
   /** Whether registries are asked for the image by the tag of its key, and get that tag; default: neither. */
   readonly keyTags?: KeyTagUse | undefined;
 }
 
-/** An image that is at its targets, and the plan as far as it had to be completed for it. */
+/** An image that is at its targets, and how it came there. */
 export interface BuiltImage extends ImageResult {
+  /** The plan, as far as it had to be completed. */
   readonly plan: ImagePlan;
+  /** What became of the stages whose files were come by one by one. */
+  readonly outcomes: readonly StageOutcome[];
+  /** The steps that a builder carried out. */
+  readonly steps: readonly BuildStep[];
+  /** What differs from the last build of the branch or, where that is not known, of this machine; undefined where neither is. */
+  readonly changes: Changes | undefined;
 }
 
 /**
@@ -53,14 +71,18 @@ export async function buildImage(
 ): Promise<BuiltImage> {
   const build = new Build(plan, deliveries, options, task);
   const result = (await build.reuse()) ?? (await build.make());
-  if (plan.key !== undefined) rememberKey(plan.request, plan.key);
-  return { ...result, plan: build.plan };
+  rememberKeys(plan.request, plan.identity);
+  const { outcomes, steps, changes } = build;
+  return { ...result, plan: build.plan, outcomes, steps, changes };
 }
 
 /** One image on its way. */
 class Build {
   /** Completed when the image has to be made. */
   plan: ImagePlan;
+  readonly outcomes: StageOutcome[] = [];
+  readonly steps: BuildStep[] = [];
+  changes: Changes | undefined;
   readonly #deliveries: readonly Delivery[];
   readonly #options: MakeOptions;
   readonly #task: Task;
@@ -72,6 +94,8 @@ class Build {
     this.#options = options;
     this.#task = task;
     this.#tags = this.#tagsOf(plan.identity.files);
+    const earlier = rememberedKeys(plan.request);
+    this.changes = earlier === undefined ? undefined : changesSince(plan, earlier);
   }
 
   /** The image from where it, or its layers, are already. */
@@ -82,8 +106,7 @@ class Build {
   }
 
   async make(): Promise<ImageResult> {
-    if (this.plan.how === 'builder') return await this.#whole();
-    this.plan = await this.plan.complete();
+    if (this.plan.how !== 'builder') this.plan = await this.plan.complete();
     if (this.plan.how === 'builder') return await this.#whole();
     try {
       return await this.#assemble();
@@ -97,26 +120,63 @@ class Build {
 
   async #assemble(): Promise<ImageResult> {
     const { plan } = this;
-    const built = await Promise.all(
+    const needed = plan.platforms.some(({ final }) => final === undefined);
+    const made = await Promise.all(
       plan.platforms.map(async (platform) =>
-        platform.final === undefined ? await this.#makeStages(platform) : new Map<number, Directory>(),
+        platform.final === undefined ? await this.#makeStages(platform) : undefined,
       ),
     );
-    const tags = await this.#tagsByContent(built);
-    const there =
-      tags === undefined ? undefined : await this.#take(await this.#look(tags), bothOf(tags, this.#tags));
-    if (there !== undefined) return there;
+    // Before this run's keys take the place of the earlier ones.
+    if (needed) await this.#compare();
+    const built = made.map((one): ReadonlyMap<number, Directory> => one?.files ?? new Map());
+    const work = this.#assembleFrom(built);
+    const kept = this.#keep(made.filter((one) => one !== undefined));
+    await Promise.allSettled([work, kept]);
+    await kept;
+    return await work;
+  }
+
+  async #assembleFrom(built: readonly ReadonlyMap<number, Directory>[]): Promise<ImageResult> {
+    const { plan } = this;
+    const byContent = await this.#tagsByContent(built);
+    const tags = byContent === undefined ? this.#tags : bothOf(byContent, this.#tags);
+    const there = byContent === undefined ? undefined : await this.#look(byContent);
+    const taken = await this.#take(there, tags);
+    if (taken !== undefined) return taken;
     const finals = await Promise.all(
       plan.platforms.map((platform, at) => platform.final ?? platform.assemble(built[at]!)),
     );
     const { temporary, signal, reuse = true } = this.#options;
-    const keyTags = tags === undefined ? this.#tags : bothOf(tags, this.#tags);
-    const how = { temporary, signal, reuse, keyTags, confirm: () => this.#confirm() };
+    const how = { temporary, signal, reuse, keyTags: tags, confirm: () => this.#confirm() };
     return await assembleImage(plan, finals, this.#deliveries, how, this.#task);
   }
 
-  async #makeStages(platform: PlatformPlan): Promise<ReadonlyMap<number, Directory>> {
-    return await buildStages(this.plan, platform, this.#builder, this.#task);
+  async #makeStages(platform: PlatformPlan): Promise<MadeStages> {
+    const { results, seeds, reuse = true, trusted = false } = this.#options;
+    const { plan } = this;
+    const making = { builder: this.#builder, pins: plan.pinned, results, seeds, reuse, trusted };
+    const made = await makeStages(plan, platform, making, this.#task);
+    this.outcomes.push(...made.outcomes);
+    this.steps.push(...made.steps);
+    return made;
+  }
+
+  /** What the branch has is what its readers know; it is asked for where something had to be made. */
+  async #compare(): Promise<void> {
+    const { results, reuse = true } = this.#options;
+    const stages = reuse ? await results?.previous(this.#task) : undefined;
+    if (stages !== undefined && stages.size > 0)
+      this.changes = changesSince(this.plan, { stages, image: rememberedKeys(this.plan.request)?.image });
+  }
+
+  /** Leaves for later runs what may be of use to them. It costs time alone if that fails. */
+  async #keep(made: readonly MadeStages[]): Promise<void> {
+    const { trusted = false, results } = this.#options;
+    if (!trusted || !(await this.#confirm())) return;
+    const keys = new Map(made.flatMap((one) => [...one.keys]));
+    const all = made.flatMap((one) => one.results);
+    const saved = made.length === 0 ? undefined : results?.save(all, keys, this.#task);
+    await Promise.all([saved, ...made.flatMap((one) => one.keepMounts.map((keep) => keep(this.#task)))]);
   }
 
   async #whole(): Promise<ImageResult> {

@@ -1,8 +1,12 @@
 import { isAbsolute, relative, sep } from 'node:path';
 import { formatPlatform } from '../oci/index.ts';
+import { resultName } from './builder/demand.ts';
+import type { StageIdentity } from './identity/identity.ts';
 import { builderStages, type StagePlan } from './method.ts';
 import { instructionOf, stageName } from './names.ts';
-import type { ImagePlan, PlatformPlan } from './plan.ts';
+import type { Because, ImagePlan, PlatformPlan } from './plan.ts';
+import type { StageOutcome } from './result.ts';
+import { type Changes, inShort } from './reuse/changes.ts';
 
 /** A plan as people and programs read it. */
 export interface PlanDescription {
@@ -10,9 +14,11 @@ export interface PlanDescription {
   readonly how: 'assembled' | 'builder';
   /** Why a builder makes the whole image: `Dockerfile, line 5: RUN needs a container`. */
   readonly because: string | null;
-  /** Digest that names the image by all that it is made of; null when a builder has a part in it. */
+  /** Whether the image is where it is to be already, or its layers are; null while nobody has looked. */
+  readonly there: 'image' | 'layers' | 'no' | null;
+  /** Digest that names the image by all that it is made of; null where something decides that no key can hold. */
   readonly key: string | null;
-  /** What differs from the last image of this Dockerfile; empty when nothing does, null when none is known. */
+  /** What differs from the last build, in a few sentences; empty when nothing does, null when none is known. */
   readonly changes: readonly string[] | null;
   readonly platforms: readonly {
     readonly platform: string;
@@ -30,32 +36,60 @@ export interface StageDescription {
   readonly line: number;
   readonly how: 'assembled' | 'handed in' | 'lifted' | 'builder';
   readonly detail: string;
+  /** Digest that names its files by all that they are made of. */
+  readonly key: string | null;
+  /** Why it has no key and is made in any case. */
+  readonly unkeyed: string | null;
+  /** Why its key holds for max-age only. */
+  readonly aging: string | null;
+  /** What became of it, or would; null where that is not known. */
+  readonly result: StageResult | null;
+  /** What differs from the last build, what decides first in front; empty when nothing does, null where that is not known. */
+  readonly changes: readonly string[] | null;
+}
+
+/** What became of a stage. `reused` came with the image or its layers, which were there already. */
+export interface StageResult {
+  readonly kind: 'reused' | StageOutcome['how'];
+  /** Where a restored one was found. */
+  readonly where: string | null;
+  /** Bytes that restoring it moved. */
+  readonly size: number | null;
+}
+
+/** What is known of an image beyond its plan. */
+export interface Story {
+  readonly there?: PlanDescription['there'] | undefined;
+  readonly outcomes?: readonly StageOutcome[] | undefined;
+  readonly changes?: Changes | undefined;
 }
 
 /** Says how each stage is made and why, what layers come of it, and what the user should know. */
-export function describePlan(plan: ImagePlan): PlanDescription {
+export function describePlan(plan: ImagePlan, story: Story = {}): PlanDescription {
+  const { changes, there = null } = story;
   return {
     dockerfile: plan.dockerfile.path,
     how: plan.how,
-    because: plan.because === undefined ? null : place(plan, plan.because.lines?.start, plan.because.reason),
+    because: plan.because === undefined ? null : place(plan, plan.because),
+    there,
     key: plan.key?.digest ?? null,
-    changes: plan.changes ?? null,
+    changes: changes === undefined ? null : inShort(changes, plan.identity),
     platforms: plan.platforms.map((platform) => ({
       platform: formatPlatform(platform.platform),
       base: platform.base?.descriptor.digest ?? null,
-      stages: platform.stages.map((stage) => describeStage(plan, platform, stage)),
+      stages: platform.stages.map((stage) => describeStage(plan, platform, stage, story)),
       layers:
         platform.final?.layers.map(({ step, members }) => ({
           instruction: instructionOf(step),
           members: members.length,
         })) ?? null,
     })),
-    warnings: plan.warnings.map(({ message, lines }) => place(plan, lines?.start, message)),
+    warnings: plan.warnings.map(({ message, lines }) => place(plan, { reason: message, lines })),
   };
 }
 
-function place(plan: ImagePlan, line: number | undefined, text: string): string {
-  return line === undefined ? text : `${plan.dockerfile.path}, line ${line}: ${text}`;
+function place(plan: ImagePlan, { reason, lines }: Because): string {
+  return lines === undefined ? reason : `${plan.dockerfile.path}, line ${lines.start}: ${reason}`;
 }
 
 /** A folder as it was named, where it lies in the workspace. */
@@ -67,28 +101,79 @@ function shown(folder: string, workspace: string): string {
 function describeStage(
   plan: ImagePlan,
   platform: PlatformPlan,
-  { stage, method }: StagePlan,
+  stagePlan: StagePlan,
+  story: Story,
 ): StageDescription {
-  const own = { stage: stageName(stage).replaceAll('"', ''), line: stage.lines.start };
-  if (plan.how === 'builder') return { ...own, how: 'builder', detail: 'with the whole image' };
+  const { stage } = stagePlan;
+  const identity = platform.identity.stages.find((one) => one.stage.index === stage.index);
+  return {
+    stage: stageName(stage).replaceAll('"', ''),
+    line: stage.lines.start,
+    ...methodOf(plan, platform, stagePlan),
+    ...keyOf(plan, identity),
+    result: resultOf(plan, platform, stagePlan, story),
+    changes: story.changes?.stages.get(resultName(stage, platform.platform)) ?? null,
+  };
+}
+
+function keyOf(
+  plan: ImagePlan,
+  identity: StageIdentity | undefined,
+): Pick<StageDescription, 'key' | 'unkeyed' | 'aging'> {
+  const { key, unkeyed, aging } = identity ?? {};
+  return {
+    key: key?.digest ?? null,
+    unkeyed: unkeyed === undefined ? null : place(plan, unkeyed),
+    aging: key === undefined || aging === undefined ? null : place(plan, aging),
+  };
+}
+
+function methodOf(
+  plan: ImagePlan,
+  platform: PlatformPlan,
+  { stage, method }: StagePlan,
+): Pick<StageDescription, 'how' | 'detail'> {
+  if (plan.how === 'builder') return { how: 'builder', detail: 'with the whole image' };
   switch (method.kind) {
     case 'handed-in':
-      return { ...own, how: 'handed in', detail: shown(method.directory, plan.request.workspace) };
-    case 'assembled':
-      return {
-        ...own,
-        how: 'assembled',
-        detail: stage.base.kind === 'image' ? `on ${stage.base.reference}` : `on ${stage.base.kind}`,
-      };
+      return { how: 'handed in', detail: shown(method.directory, plan.request.workspace) };
+    case 'assembled': {
+      const { base } = stage;
+      return { how: 'assembled', detail: `on ${base.kind === 'image' ? base.reference : base.kind}` };
+    }
     case 'lifted':
-      return { ...own, how: 'lifted', detail: method.lifted.what };
+      return { how: 'lifted', detail: method.lifted.what };
     case 'builder':
       return builderStages(platform.graph, platform.stages).some((one) => one.stage === stage)
         ? {
-            ...own,
             how: 'builder',
             detail: `line ${method.lines.start}: ${method.reason}; only what later stages copy is taken`,
           }
-        : { ...own, how: 'builder', detail: 'as part of a later stage' };
+        : { how: 'builder', detail: 'as part of a later stage' };
+  }
+}
+
+function resultOf(
+  plan: ImagePlan,
+  { platform }: PlatformPlan,
+  { stage, method }: StagePlan,
+  { there, outcomes }: Story,
+): StageResult | null {
+  const only = (kind: StageResult['kind']): StageResult => ({ kind, where: null, size: null });
+  if (there === 'image' || there === 'layers') return only('reused');
+  if (outcomes === undefined) return null;
+  const outcome = outcomes.find(
+    (one) => one.stage === stage.index && formatPlatform(one.platform) === formatPlatform(platform),
+  );
+  if (outcome !== undefined)
+    return { kind: outcome.how, where: outcome.where ?? null, size: outcome.size ?? null };
+  if (plan.how === 'builder') return only('built');
+  switch (method.kind) {
+    case 'handed-in':
+      return only('handed in');
+    case 'assembled':
+      return only('assembled');
+    default:
+      return null; // Nobody needed it, for what it was needed for was there.
   }
 }

@@ -12,8 +12,8 @@ export { exportDocker, exportFolder, exportOci, exportTar } from './export/files
 export { buildxMetadata, imageId } from './export/metadata.ts';
 export { type Directory, follow, lookup, type Node, walk } from './files/tree.ts';
 export { keepBlobs } from './kept-blobs.ts';
-export { type Because, type ImagePlan, planImage } from './plan.ts';
-export type { ImageRequest, LiftedStage, ResolveImage } from './request.ts';
+export { type Because, type ImagePlan, needsBuilder, planImage } from './plan.ts';
+export type { ImageRequest, LiftedStage, ResolveImage, RunSurroundings } from './request.ts';
 export type { ImageResult, PlatformResult } from './result.ts';
 export { readDockerfile, readIgnore } from './sources.ts';
 export { type StageFiles, stageFiles } from './stage-files.ts';

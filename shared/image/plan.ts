@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { type Key, makeOwnFolder } from '../content/index.ts';
+import { type Digest, type Key, makeOwnFolder } from '../content/index.ts';
 import type { Dockerfile, Lines, StageGraph, Step } from '../dockerfile/index.ts';
 import { Failure } from '../host/index.ts';
 import type { Compression, Platform, ResolvedImage } from '../oci/index.ts';
@@ -9,10 +9,9 @@ import { type ContentDigests, openDigests } from './files/digests.ts';
 import type { Directory } from './files/tree.ts';
 import { remoteContext } from './identity/identify.ts';
 import type { ImageIdentity, PlatformIdentity } from './identity/identity.ts';
-import { builderStages, type StagePlan } from './method.ts';
+import { builderStages, type StagePlan, needsBuilder as waitsForBuilder } from './method.ts';
 import { Planner } from './planner.ts';
 import type { ImageRequest, ResolveImage } from './request.ts';
-import { explainKey } from './reuse/explain.ts';
 import { type IgnoreFile, readDockerfile, readIgnore } from './sources.ts';
 import type { AssembledStage, Workbench } from './workbench.ts';
 
@@ -32,8 +31,6 @@ export interface ImagePlan {
   readonly identity: ImageIdentity;
   /** Names the image by all that it is made of; undefined where something decides that no key can hold. */
   readonly key: Key | undefined;
-  /** What differs from the last image of this Dockerfile, in words; undefined when none is known. */
-  readonly changes: readonly string[] | undefined;
   readonly warnings: readonly PlanWarning[];
   readonly digests: ContentDigests;
   /**
@@ -42,6 +39,8 @@ export interface ImagePlan {
    * that are to be lifted are proved, too, so that the plan tells how they will be made.
    */
   complete(options?: { readonly lifts?: boolean }): Promise<ImagePlan>;
+  /** Digest of what a reference of the Dockerfile pointed to when keys were made from it; undefined where it was not to be had. */
+  pinned(reference: string, platform: Platform): Promise<Digest | undefined>;
   /** Finds out again what decides about the image, from files as they are now. */
   identifyAgain(): Promise<ImageIdentity>;
 }
@@ -112,7 +111,6 @@ export async function planImage(
       platforms,
       identity,
       key: identity.image,
-      changes: identity.image === undefined ? undefined : explainKey(request, identity.image),
       warnings: unique(warnings),
       digests,
       complete: async ({ lifts = false } = {}) => {
@@ -120,10 +118,16 @@ export async function planImage(
         digests.save();
         return withPlatforms(complete);
       },
+      pinned: (reference, platform) => planner.pinned(reference, platform),
       identifyAgain: () => planner.anew().identify(graphs, clock()),
     };
   };
   return withPlatforms(outlines);
+}
+
+/** Whether a builder or a lifted stage has a part in making the image. */
+export function needsBuilder(plan: ImagePlan): boolean {
+  return plan.how === 'builder' || plan.platforms.some(({ graph, stages }) => waitsForBuilder(graph, stages));
 }
 
 function unique(warnings: readonly PlanWarning[]): PlanWarning[] {

@@ -3,7 +3,7 @@ import type { Task } from '../host/index.ts';
 import { type ImageConfig, resolveFrom } from '../oci/index.ts';
 import type { MadeLayout } from './builder/engine.ts';
 import { makeWhole } from './builder/image.ts';
-import type { BuilderRun } from './builder/stages.ts';
+import type { BuilderRun } from './builder/run.ts';
 import { type Delivery, deliver, deliverCopy } from './deliver.ts';
 import { imageParts, type PlatformParts } from './parts.ts';
 import type { ImagePlan } from './plan.ts';

@@ -1,6 +1,7 @@
 import { Key, type KeyPart } from '../../content/index.ts';
 import type { StageGraph } from '../../dockerfile/index.ts';
 import { formatPlatform, type ImageConfig } from '../../oci/index.ts';
+import type { ImageAnnotation } from '../annotations.ts';
 import type { ImageRequest } from '../request.ts';
 
 /** The key of an image: its files, and all that is written around them. */
@@ -15,13 +16,13 @@ export function imageKeyOf(
     configurations: Object.fromEntries(
       graphs.map((graph) => [formatPlatform(graph.platform), configuration(graph)]),
     ),
-    annotations: request.annotations.map(({ kind, platform, key, value }) => ({
-      kind,
-      platform: platform === undefined ? null : formatPlatform(platform),
-      key,
-      value,
-    })),
+    annotations: Object.fromEntries(request.annotations.map((one) => [placeOf(one), one.value])),
   });
+}
+
+function placeOf({ kind, platform, key }: ImageAnnotation): string {
+  const place = platform === undefined ? kind : `${kind}[${formatPlatform(platform)}]`;
+  return place === 'manifest' ? key : `${place}:${key}`;
 }
 
 function configuration({ stages, target }: StageGraph): KeyPart {

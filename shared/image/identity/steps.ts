@@ -1,4 +1,4 @@
-import type { Digest, KeyPart } from '../../content/index.ts';
+import { type Digest, digestOf, type KeyPart } from '../../content/index.ts';
 import {
   type CopyStep,
   isGitReference,
@@ -85,13 +85,13 @@ async function keyCopy(step: CopyStep, around: KeySurroundings): Promise<KeyedSt
     link,
     parents,
     exclude,
-    sources: step.sources,
-    inline: inline.map(({ name, content }) => ({ name, content })),
+    sources: step.sources.map(concealed),
+    inline: Object.fromEntries(inline.map(({ name, content }) => [name, hidden(content)])),
     ...(step.kind === 'add'
       ? { unpack: step.unpack ?? 'default', checksum: step.checksum ?? '', keepGitDir: step.keepGitDir }
       : {}),
   };
-  const what = [...step.sources, ...inline.map(({ name }) => `<<${name}`)].join(' ');
+  const what = [...step.sources.map(concealed), ...inline.map(({ name }) => `<<${name}`)].join(' ');
   return {
     name: `${step.kind.toUpperCase()} ${what} ${destination}`,
     parts: (upstream) => ({ ...own, ...from(upstream) }),
@@ -105,7 +105,7 @@ function agingOfRemotes(step: CopyStep, remote: readonly string[]): Because | un
   const loose = remote.find((source) => !isGitReference(source) || !hasCommit(source));
   return loose === undefined
     ? undefined
-    : { reason: `ADD fetches ${loose} without a checksum`, lines: step.lines };
+    : { reason: `ADD fetches ${concealed(loose)} without a checksum`, lines: step.lines };
 }
 
 function hasCommit(source: string): boolean {
@@ -123,14 +123,17 @@ async function keyRun(step: RunStep, around: KeySurroundings): Promise<KeyedStep
   const own: Parts = {
     argv: step.argv,
     heredocs: scriptsOf(step),
-    env: step.env,
+    env: Object.fromEntries(Object.entries(step.env).map(([name, value]) => [name, hidden(value)])),
     workdir: step.workdir,
     user: step.user,
     network,
   };
   return {
     name: `RUN ${Array.isArray(step.command) ? step.command.join(' ') : step.command}`,
-    parts: (upstream) => ({ ...own, mounts: mounts.map((mount) => mount(upstream)) }),
+    parts: (upstream) => ({
+      ...own,
+      mounts: Object.fromEntries(mounts.map(({ name, parts }, at) => [`${at + 1} ${name}`, parts(upstream)])),
+    }),
     aging: agingOfRun(step, network),
   };
 }
@@ -138,7 +141,24 @@ async function keyRun(step: RunStep, around: KeySurroundings): Promise<KeyedStep
 /** A heredoc that is a program of its own is a file beside the command; any other is in the command. */
 function scriptsOf({ argv, heredocs }: RunStep): KeyPart {
   if (!argv.some((argument) => argument.startsWith('/dev/pipes/'))) return [];
-  return heredocs.map(({ name, content, chomp }) => ({ name, content, chomp }));
+  return Object.fromEntries(
+    heredocs.map(({ name, content, chomp }) => [name, { content: hidden(content), chomp }]),
+  );
+}
+
+/**
+ * Stands for a text that keys are to tell apart and nobody is to read there: keys are stored, and arguments may hold what they should not.
+ */
+function hidden(text: string): string {
+  return digestOf(text).slice('sha256:'.length, 'sha256:'.length + 32);
+}
+
+/** An address without the password that it may hold. */
+function concealed(source: string): string {
+  return source.replace(
+    /^([a-z][a-z0-9+.-]*:\/\/)([^/@]*)@/i,
+    (_, scheme, user) => `${scheme}${hidden(user)}@`,
+  );
 }
 
 function agingOfRun({ mounts, lines }: RunStep, network: string): Because | undefined {
@@ -149,7 +169,20 @@ function agingOfRun({ mounts, lines }: RunStep, network: string): Because | unde
   return undefined;
 }
 
-async function keyMount(mount: RunMount, around: KeySurroundings): Promise<(upstream: Upstream) => Parts> {
+interface KeyedMount {
+  readonly name: string;
+  readonly parts: (upstream: Upstream) => Parts;
+}
+
+async function keyMount(mount: RunMount, around: KeySurroundings): Promise<KeyedMount> {
+  const name = `${mount.type} ${mount.target ?? mountId(mount)}`;
+  return { name, parts: await partsOfMount(mount, around) };
+}
+
+async function partsOfMount(
+  mount: RunMount,
+  around: KeySurroundings,
+): Promise<(upstream: Upstream) => Parts> {
   const { type, target = '', from, options } = mount;
   // What a cache holds, and who else uses it at the time, must not matter to a command.
   const { sharing: _, source = '/', ...rest } = options;
