@@ -1,8 +1,7 @@
 // `npm run bench [-- start|machine|runner]… [--rounds N] [--write]`: prints tables, judges nothing. --write keeps them in docs/benchmarks.md.
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchDelivery } from './deliver.ts';
+import { keep } from './keep.ts';
 import { machine } from './machine.ts';
 import { mostRounds } from './service.ts';
 import { benchStart } from './start.ts';
@@ -29,14 +28,4 @@ for (const [name, bench] of Object.entries(benches)) {
   const result = `${await bench()}\n\n${measuredOn}.`;
   console.log(`${result}\n`);
   if (values.write) await keep(name, result);
-}
-
-/** Puts a result between the comments that bear its name. */
-async function keep(name: string, result: string): Promise<void> {
-  const page = join(import.meta.dirname, '../../docs/benchmarks.md');
-  const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
-  const text = await readFile(page, 'utf8');
-  const [start, end] = [text.indexOf(open), text.indexOf(close)];
-  if (start < 0 || end < start) throw new Error(`${page} has no place for "${name}".`);
-  await writeFile(page, `${text.slice(0, start + open.length)}\n\n${result}\n\n${text.slice(end)}`);
 }
