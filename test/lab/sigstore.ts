@@ -24,6 +24,8 @@ export interface SigstoreStandIn extends AsyncDisposable {
   readonly fulcio: string;
   readonly rekor: string;
   readonly timestamps: string;
+  /** What verifiers trust, as JSON (sigstore's protobuf-specs, TrustedRoot). */
+  readonly trustedRoot: unknown;
   /** Paths that were asked for. */
   readonly seen: string[];
   /** Answers each request with this status until it is unset. */
@@ -71,8 +73,9 @@ export async function sigstoreStandIn(): Promise<SigstoreStandIn> {
     fulcio: url,
     rekor: url,
     timestamps: url,
+    trustedRoot: TrustedRoot.toJSON(trusted),
     verify: (bundle: unknown, { log: logs, time } = { log: 1, time: 1 }) => {
-      const verifier = new Verifier(trusted, {
+      const verifier = new Verifier(toTrustMaterial(trusted), {
         tlogThreshold: logs,
         ctlogThreshold: 1,
         timestampThreshold: time,
@@ -132,15 +135,13 @@ function trustedRoot(keys: {
     certChain: { certificates: certificates.map((one) => ({ rawBytes: one.toString('base64') })) },
     validFor: since,
   });
-  return toTrustMaterial(
-    TrustedRoot.fromJSON({
-      mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
-      tlogs: [log('https://rekor.stand-in', keys.log)],
-      certificateAuthorities: [authority('https://fulcio.stand-in', [keys.authority])],
-      ctlogs: [log('https://ctfe.stand-in', keys.certificateLog)],
-      timestampAuthorities: [authority('https://timestamp.stand-in', keys.clock)],
-    }),
-  );
+  return TrustedRoot.fromJSON({
+    mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
+    tlogs: [log('https://rekor.stand-in', keys.log)],
+    certificateAuthorities: [authority('https://fulcio.stand-in', [keys.authority])],
+    ctlogs: [log('https://ctfe.stand-in', keys.certificateLog)],
+    timestampAuthorities: [authority('https://timestamp.stand-in', keys.clock)],
+  });
 }
 
 function bytes(of: ArrayBufferView<ArrayBuffer>): Buffer {
