@@ -14,9 +14,11 @@ import {
   type ImageResult,
   imageId,
   keepBlobs,
+  lookAhead,
   needsBuilder,
   planImage,
   type ResolveImage,
+  type StageResults,
 } from '../../shared/image/index.ts';
 import {
   dockerCredentials,
@@ -31,7 +33,7 @@ import { summary } from '../../shared/report/index.ts';
 import { reportAttestations, withEvidence } from './attest.ts';
 import { readAttestInputs } from './attest-inputs.ts';
 import type { definition } from './definition.ts';
-import { openDeliveries, readNames, readRegistries } from './deliveries.ts';
+import { existingPlaces, openDeliveries, readNames, readRegistries } from './deliveries.ts';
 import { exportImage } from './export.ts';
 import { readImages } from './images.ts';
 import { lintImage, parseLevels } from './lint.ts';
@@ -39,6 +41,7 @@ import { runImages } from './many.ts';
 import { parseOutputs } from './outputs.ts';
 import { reportPlan, reportResult } from './report.ts';
 import { keyTagUse, readBuilder, readRequest } from './request.ts';
+import { openResults, parseStore } from './stores.ts';
 
 /** Plans the image, makes what is not there, brings it where it is asked for, and says what was done and why. */
 export async function main(host: Host, inputs: ImageInputs): Promise<void> {
@@ -47,15 +50,21 @@ export async function main(host: Host, inputs: ImageInputs): Promise<void> {
   const started = performance.now();
   const request = readRequest(host, inputs, cacheFolder(), process.env);
   const run = await runImage(host, inputs, request, inputs.plan);
-  host.output('plan', JSON.stringify(describePlan(run.plan)));
+  host.output('plan', JSON.stringify(describePlan(run.plan, run.story)));
   if (run.made !== undefined) tell(host, run.made);
   const milliseconds = performance.now() - started;
   await host.summarize(
     summary(
       run.made === undefined
-        ? reportPlan(run.plan)
+        ? reportPlan(run.plan, run.story, inputs.explain)
         : [
-            ...reportResult(run.plan, run.made.result, { milliseconds, traffic: run.made.traffic }),
+            ...reportResult(
+              run.plan,
+              run.made.result,
+              { milliseconds, traffic: run.made.traffic },
+              run.story,
+              inputs.explain,
+            ),
             ...reportAttestations(run.made.attestations),
           ],
     ),
@@ -67,6 +76,8 @@ export type ImageInputs = Inputs<typeof definition>;
 /** An image that was planned and, unless only the plan was asked for, made and brought to its places. */
 export interface ImageRun {
   readonly plan: ImagePlan;
+  /** What became of it, or would. */
+  readonly story: Story;
   readonly made: MadeImage | undefined;
 }
 
@@ -103,6 +114,7 @@ export async function runImage(
   readAttestInputs(inputs, host);
   const outputs = parseOutputs(inputs.outputs, host.workspace);
   readNames(inputs.tags);
+  const store = parseStore(inputs.store, host.workspace);
   const levels = parseLevels(inputs['lint-levels']);
   const own = shared ?? (await openRegistries(host, inputs));
   try {
@@ -110,10 +122,14 @@ export async function runImage(
     const plan = await planFrom(host, own, request, planOnly);
     warn(host, plan);
     if (inputs.lint) lintImage(host, plan, levels);
-    if (planOnly) return { plan, made: undefined };
+    if (planOnly) {
+      const story = await foresee(host, inputs, plan, client, outputs);
+      return { plan, story, made: undefined };
+    }
     const places = await openDeliveries(host, client, inputs, outputs, spareLayout);
     const evidence = withEvidence(host, inputs, plan, places, own.images, builder.secrets);
-    const result = await make(host, inputs, plan, evidence.deliveries, builder);
+    const results = openResults(host, store, request, places.deliveries, client);
+    const result = await make(host, inputs, plan, evidence.deliveries, builder, results);
     await exportImage(host, plan, result, places, inputs, outputs, request.cache);
     // What no name leads to any more would stay for ever: each build of a moving tag leaves its old layers behind.
     if (shared === undefined && places.layout !== undefined && !result.reused)
@@ -122,7 +138,11 @@ export async function runImage(
     const layout = filled ? places.layout : undefined;
     const { names } = places;
     const attestations = evidence.attached;
-    return { plan: result.plan, made: { result, traffic: client.traffic(), names, layout, attestations } };
+    return {
+      plan: result.plan,
+      story: result,
+      made: { result, traffic: client.traffic(), names, layout, attestations },
+    };
   } finally {
     if (shared === undefined) own.client.close();
   }
@@ -167,12 +187,27 @@ async function planFrom(
   });
 }
 
+/** What would come of the plan, by what is where the image is to be. */
+async function foresee(
+  host: Host,
+  inputs: ImageInputs,
+  plan: ImagePlan,
+  client: RegistryClient,
+  outputs: ReturnType<typeof parseOutputs>,
+): Promise<Story> {
+  const places = await existingPlaces(host, client, inputs, outputs);
+  const keyTags = keyTagUse(inputs, host.run).read && !inputs['no-cache'];
+  const where = { deliveries: places, keyTags, results: undefined, signal: host.signal };
+  return await host.task('Look ahead', (task) => lookAhead(plan, where, task));
+}
+
 async function make(
   host: Host,
   inputs: ImageInputs,
   plan: ImagePlan,
   deliveries: readonly Delivery[],
   builder: BuilderSettings,
+  results: StageResults | undefined,
 ): Promise<BuiltImage> {
   const options = {
     temporary: host.temporary,
@@ -180,6 +215,8 @@ async function make(
     builder,
     reuse: !inputs['no-cache'],
     keyTags: keyTagUse(inputs, host.run),
+    results,
+    trusted: host.run.trusted,
   };
   const result = await host.task('Make the image', (task) => buildImage(plan, deliveries, options, task));
   // Trying the steps out told more.

@@ -397,17 +397,3 @@ async function allDone(work: readonly Promise<void>[]): Promise<void> {
   await Promise.allSettled(work);
   await Promise.all(work);
 }
-
-/** The files of the stages that have to be run, with nothing of earlier runs. */
-export async function buildStages(
-  plan: ImagePlan,
-  platform: PlatformPlan,
-  builder: BuilderRun,
-  task: Task,
-): Promise<ReadonlyMap<number, Directory>> {
-  const none = { results: undefined, seeds: undefined, reuse: false, trusted: false };
-  const making = { ...none, builder, pins: async () => undefined };
-  return (await makeStages(plan, platform, making, task)).files;
-}
-
-export type { BuilderRun } from './run.ts';

@@ -52,7 +52,7 @@ export function memoryHost(
   return host;
 }
 
-/** Runs docker-multistage with inputs as a workflow gives them. */
+/** Runs docker-multistage with inputs as a workflow gives them; what it makes of stages is kept only where a store is named. */
 export async function runAction(
   workspace: string,
   inputs: Readonly<Record<string, string>>,
@@ -61,7 +61,7 @@ export async function runAction(
   const host = { ...memoryHost(workspace, signal), input: (name: string) => inputs[name] };
   await main(
     host,
-    readInputs(definition, (name) => inputs[name]),
+    readInputs(definition, (name) => inputs[name] ?? (name === 'store' ? 'none' : undefined)),
   );
   return host;
 }
