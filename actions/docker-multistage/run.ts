@@ -14,7 +14,6 @@ import {
   type ImageResult,
   imageId,
   keepBlobs,
-  lookAhead,
   needsBuilder,
   planImage,
   type ResolveImage,
@@ -33,7 +32,7 @@ import { summary } from '../../shared/report/index.ts';
 import { reportAttestations, withEvidence } from './attest.ts';
 import { readAttestInputs } from './attest-inputs.ts';
 import type { definition } from './definition.ts';
-import { existingPlaces, openDeliveries, readNames, readRegistries } from './deliveries.ts';
+import { openDeliveries, readNames, readRegistries } from './deliveries.ts';
 import { exportImage } from './export.ts';
 import { readImages } from './images.ts';
 import { lintImage, parseLevels } from './lint.ts';
@@ -50,21 +49,15 @@ export async function main(host: Host, inputs: ImageInputs): Promise<void> {
   const started = performance.now();
   const request = readRequest(host, inputs, cacheFolder(), process.env);
   const run = await runImage(host, inputs, request, inputs.plan);
-  host.output('plan', JSON.stringify(describePlan(run.plan, run.story)));
+  host.output('plan', JSON.stringify(describePlan(run.plan)));
   if (run.made !== undefined) tell(host, run.made);
   const milliseconds = performance.now() - started;
   await host.summarize(
     summary(
       run.made === undefined
-        ? reportPlan(run.plan, run.story, inputs.explain)
+        ? reportPlan(run.plan)
         : [
-            ...reportResult(
-              run.plan,
-              run.made.result,
-              { milliseconds, traffic: run.made.traffic },
-              run.story,
-              inputs.explain,
-            ),
+            ...reportResult(run.plan, run.made.result, { milliseconds, traffic: run.made.traffic }),
             ...reportAttestations(run.made.attestations),
           ],
     ),
@@ -76,8 +69,6 @@ export type ImageInputs = Inputs<typeof definition>;
 /** An image that was planned and, unless only the plan was asked for, made and brought to its places. */
 export interface ImageRun {
   readonly plan: ImagePlan;
-  /** What became of it, or would. */
-  readonly story: Story;
   readonly made: MadeImage | undefined;
 }
 
@@ -122,10 +113,7 @@ export async function runImage(
     const plan = await planFrom(host, own, request, planOnly);
     warn(host, plan);
     if (inputs.lint) lintImage(host, plan, levels);
-    if (planOnly) {
-      const story = await foresee(host, inputs, plan, client, outputs);
-      return { plan, story, made: undefined };
-    }
+    if (planOnly) return { plan, made: undefined };
     const places = await openDeliveries(host, client, inputs, outputs, spareLayout);
     const evidence = withEvidence(host, inputs, plan, places, own.images, builder.secrets);
     const results = openResults(host, store, request, places.deliveries, client);
@@ -138,11 +126,7 @@ export async function runImage(
     const layout = filled ? places.layout : undefined;
     const { names } = places;
     const attestations = evidence.attached;
-    return {
-      plan: result.plan,
-      story: result,
-      made: { result, traffic: client.traffic(), names, layout, attestations },
-    };
+    return { plan: result.plan, made: { result, traffic: client.traffic(), names, layout, attestations } };
   } finally {
     if (shared === undefined) own.client.close();
   }
@@ -185,20 +169,6 @@ async function planFrom(
     const plan = await planImage(request, from, join(host.temporary, 'plan'));
     return planOnly ? await plan.complete({ lifts: true }) : plan;
   });
-}
-
-/** What would come of the plan, by what is where the image is to be. */
-async function foresee(
-  host: Host,
-  inputs: ImageInputs,
-  plan: ImagePlan,
-  client: RegistryClient,
-  outputs: ReturnType<typeof parseOutputs>,
-): Promise<Story> {
-  const places = await existingPlaces(host, client, inputs, outputs);
-  const keyTags = keyTagUse(inputs, host.run).read && !inputs['no-cache'];
-  const where = { deliveries: places, keyTags, results: undefined, signal: host.signal };
-  return await host.task('Look ahead', (task) => lookAhead(plan, where, task));
 }
 
 async function make(
