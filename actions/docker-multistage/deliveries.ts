@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Failure, type Host, type Inputs } from '../../shared/host/index.ts';
 import type { Delivery } from '../../shared/image/index.ts';
@@ -54,6 +55,21 @@ export async function openDeliveries(
     local: layout,
     layout: asked ? directory : undefined,
   };
+}
+
+/** The places of delivery that may have the image already; none is made. */
+export async function existingPlaces(
+  host: Host,
+  client: RegistryClient,
+  inputs: Inputs<typeof definition>,
+  outputs: readonly Output[],
+): Promise<readonly Delivery[]> {
+  const registries = byRepository(pushedNames(inputs, readNames(inputs.tags), outputs), client);
+  const directory = resolve(host.workspace, inputs.layout || DEFAULT_LAYOUT);
+  if ((inputs.layout === '' && registries.length > 0) || !existsSync(join(directory, 'index.json')))
+    return registries;
+  const layout = await openLayout(directory, inputs.layout || DEFAULT_LAYOUT);
+  return [{ kind: 'layout', target: layout, tags: [] }, ...registries];
 }
 
 /** Reads the names that an image is to have; a wrong one is a Failure, best known before anything is built. */

@@ -136,7 +136,7 @@ function tell(host: Host, runs: readonly NamedRun[], planOnly: boolean): void {
     JSON.stringify(Object.fromEntries(runs.map((run) => [run.name, of(run)])));
   host.output(
     'plan',
-    byName(({ run }) => describePlan(run.plan)),
+    byName(({ run }) => describePlan(run.plan, run.story)),
   );
   if (planOnly) return;
   host.output(

@@ -1,10 +1,17 @@
 import { formatBytes, formatDuration } from '../../shared/host/index.ts';
-import { describePlan, type ImagePlan, type ImageResult } from '../../shared/image/index.ts';
+import {
+  describePlan,
+  type ImagePlan,
+  type ImageResult,
+  type StageDescription,
+  type Story,
+} from '../../shared/image/index.ts';
 import type { Traffic } from '../../shared/oci/index.ts';
 import {
   type Block,
   details,
   heading,
+  type Inline,
   list,
   mono,
   paragraph,
@@ -13,23 +20,17 @@ import {
   table,
 } from '../../shared/report/index.ts';
 
-/** What would be done and why. */
-export function reportPlan(plan: ImagePlan): Block[] {
-  const told = describePlan(plan);
-  const how =
-    told.because === null
-      ? 'The image is assembled in this process.'
-      : `BuildKit makes the whole image. ${told.because}.`;
+/** What would be done and why. `explain` tells all that is known of each stage. */
+export function reportPlan(plan: ImagePlan, story: Story = {}, explain = false): Block[] {
+  const told = describePlan(plan, story);
   return [
     heading(`Plan of ${told.dockerfile}`),
-    paragraph(how),
+    paragraph(intention(told)),
     ...changes(told.changes),
     ...told.platforms.flatMap(({ platform, stages, layers }): Block[] => [
       heading(platform, 3),
-      table(
-        ['Stage', { title: 'Line', align: 'right' }, 'How', 'Why'],
-        stages.map((stage) => [stage.stage, String(stage.line), stage.how, stage.detail]),
-      ),
+      stageTable(stages),
+      ...(explain ? explanation(stages) : []),
       ...(layers === null || layers.length === 0
         ? []
         : [
@@ -43,6 +44,16 @@ export function reportPlan(plan: ImagePlan): Block[] {
   ];
 }
 
+type Told = ReturnType<typeof describePlan>;
+
+function intention({ there, because }: Told): string {
+  if (there === 'image') return 'The image is there already: it only gets its names.';
+  if (there === 'layers') return 'Its files are there already: only configuration and manifest are written.';
+  return because === null
+    ? 'The image is assembled in this process.'
+    : `BuildKit makes the whole image. ${because}.`;
+}
+
 function changes(lines: readonly string[] | null): Block[] {
   if (lines === null) return [];
   return [
@@ -52,6 +63,57 @@ function changes(lines: readonly string[] | null): Block[] {
         : `Changed since the last time: ${lines.join('; ')}.`,
     ),
   ];
+}
+
+/** Each stage with what becomes of it, and the first reason for that. */
+function stageTable(stages: readonly StageDescription[]): Block {
+  return table(
+    ['Stage', { title: 'Line', align: 'right' }, 'How', 'Why'],
+    stages.map((stage) => [stage.stage, String(stage.line), howOf(stage), whyOf(stage)]),
+  );
+}
+
+function howOf({ how, result }: StageDescription): Inline {
+  if (result === null) return how;
+  const { kind, where, size } = result;
+  if (kind === 'reused') return 'reused with the image';
+  if (kind !== 'restored') return kind === 'built' || kind === 'lifted' ? strong(kind) : kind;
+  return `restored, ${formatBytes(size ?? 0)}${where === null ? '' : ` from ${where}`}`;
+}
+
+function whyOf(stage: StageDescription): string {
+  const { detail, unkeyed, changes: told, result } = stage;
+  const runs = stage.how === 'builder' || stage.how === 'lifted';
+  const change = told === null || told.length === 0 ? undefined : firstAndMore(told);
+  const taken = result?.kind === 'reused' || result?.kind === 'restored';
+  if (unkeyed !== null) return `always made: ${unkeyed}`;
+  if (taken)
+    return change === undefined ? 'nothing changed' : `came out as an earlier one, although ${change}`;
+  if (!runs) return change === undefined ? detail : `${detail}; ${change}`;
+  if (change !== undefined) return `${change} (${detail})`;
+  if (told !== null && result !== null) return `nothing changed, but no result is stored (${detail})`;
+  return detail;
+}
+
+function firstAndMore([first, ...more]: readonly string[]): string {
+  return more.length === 0 ? first! : `${first}, and ${more.length} more`;
+}
+
+/** All that is known of each stage. */
+function explanation(stages: readonly StageDescription[]): Block[] {
+  return stages.map((stage) => {
+    const { key, unkeyed, aging, changes: told } = stage;
+    return details(`Stage ${stage.stage}`, [
+      list([
+        key === null ? 'Key: none' : ['Key: ', mono(shortDigest(key))],
+        ...(unkeyed === null ? [] : [`Made in any case: ${unkeyed}`]),
+        ...(aging === null ? [] : [`Holds for max-age only: ${aging}`]),
+        ...(told === null ? ['Not known from an earlier build'] : []),
+        ...(told?.length === 0 ? ['Nothing changed since the last build'] : []),
+        ...(told ?? []),
+      ]),
+    ]);
+  });
 }
 
 function warnings(lines: readonly string[]): Block[] {
@@ -68,13 +130,11 @@ export function reportResult(
   plan: ImagePlan,
   result: ImageResult,
   { milliseconds, traffic }: Effort,
+  story: Story = {},
+  explain = false,
 ): Block[] {
-  const told = describePlan(plan);
-  const opening = result.reused
-    ? 'Nothing changed: the image was there already.'
-    : told.because === null
-      ? 'Assembled in this process.'
-      : `Made by BuildKit as a whole. ${told.because}.`;
+  const told = describePlan(plan, story);
+  const opening = openingOf(told, result);
   return [
     heading(['Image ', mono(shortDigest(result.descriptor.digest))]),
     paragraph([
@@ -84,6 +144,7 @@ export function reportResult(
     ...(result.reused ? [] : changes(told.changes)),
     ...result.platforms.flatMap(({ platform, manifest, layers }): Block[] => [
       heading([platform, ' ', mono(shortDigest(manifest.digest))], 3),
+      ...stagesOf(told, platform, result.reused, explain),
       table(
         ['Layer', 'Made by', { title: 'Size', align: 'right' }, 'How'],
         layers.map((layer) => [
@@ -114,11 +175,27 @@ export function reportResult(
   ];
 }
 
+function openingOf({ there, because }: Told, { reused }: ImageResult): string {
+  if (reused) return 'Nothing changed: the image was there already.';
+  if (there === 'layers') return 'No file changed: only configuration and manifest were written.';
+  return because === null ? 'Assembled in this process.' : `Made by BuildKit as a whole. ${because}.`;
+}
+
+/** What became of the stages, where there is anything to tell. */
+function stagesOf({ platforms }: Told, name: string, reused: boolean, explain: boolean): Block[] {
+  const stages = platforms.find(({ platform }) => platform === name)?.stages ?? [];
+  if (explain) return [stageTable(stages), ...explanation(stages)];
+  return reused || stages.length < 2 ? [] : [stageTable(stages)];
+}
+
 /** The plans of several images, one after the other. */
 export function reportPlans(
-  runs: readonly { readonly name: string; readonly run: { readonly plan: ImagePlan } }[],
+  runs: readonly {
+    readonly name: string;
+    readonly run: { readonly plan: ImagePlan; readonly story: Story };
+  }[],
 ): Block[] {
-  return runs.flatMap(({ name, run }) => [heading(name), ...reportPlan(run.plan).slice(1)]);
+  return runs.flatMap(({ name, run }) => [heading(name), ...reportPlan(run.plan, run.story).slice(1)]);
 }
 
 /** Several images in one table, and what each came from folded below it. */
@@ -139,7 +216,7 @@ export function reportImages(runs: readonly FinishedImage[], { milliseconds, tra
       runs.map(({ name, run, milliseconds: own }) => [
         name,
         mono(shortDigest(run.made!.result.descriptor.digest)),
-        run.made!.result.reused ? 'there already' : describePlan(run.plan).how,
+        run.made!.result.reused ? 'there already' : describePlan(run.plan, run.story).how,
         formatBytes(run.made!.result.deliveries.reduce((sum, { bytes }) => sum + bytes, 0)),
         formatDuration(own),
       ]),
@@ -149,7 +226,12 @@ export function reportImages(runs: readonly FinishedImage[], { milliseconds, tra
       .map(({ name, run, milliseconds: own }) =>
         details(
           name,
-          reportResult(run.plan, run.made!.result, { milliseconds: own, traffic: run.made!.traffic }),
+          reportResult(
+            run.plan,
+            run.made!.result,
+            { milliseconds: own, traffic: run.made!.traffic },
+            run.story,
+          ),
         ),
       ),
   ];
@@ -159,6 +241,7 @@ interface FinishedImage {
   readonly name: string;
   readonly run: {
     readonly plan: ImagePlan;
+    readonly story: Story;
     readonly made: { readonly result: ImageResult; readonly traffic: Traffic } | undefined;
   };
   readonly milliseconds: number;

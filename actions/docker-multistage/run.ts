@@ -14,10 +14,12 @@ import {
   type ImageResult,
   imageId,
   keepBlobs,
+  lookAhead,
   needsBuilder,
   planImage,
   type ResolveImage,
   type StageResults,
+  type Story,
 } from '../../shared/image/index.ts';
 import {
   dockerCredentials,
@@ -32,7 +34,7 @@ import { summary } from '../../shared/report/index.ts';
 import { reportAttestations, withEvidence } from './attest.ts';
 import { readAttestInputs } from './attest-inputs.ts';
 import type { definition } from './definition.ts';
-import { openDeliveries, readNames, readRegistries } from './deliveries.ts';
+import { existingPlaces, openDeliveries, readNames, readRegistries } from './deliveries.ts';
 import { exportImage } from './export.ts';
 import { readImages } from './images.ts';
 import { lintImage, parseLevels } from './lint.ts';
@@ -49,15 +51,21 @@ export async function main(host: Host, inputs: ImageInputs): Promise<void> {
   const started = performance.now();
   const request = readRequest(host, inputs, cacheFolder(), process.env);
   const run = await runImage(host, inputs, request, inputs.plan);
-  host.output('plan', JSON.stringify(describePlan(run.plan)));
+  host.output('plan', JSON.stringify(describePlan(run.plan, run.story)));
   if (run.made !== undefined) tell(host, run.made);
   const milliseconds = performance.now() - started;
   await host.summarize(
     summary(
       run.made === undefined
-        ? reportPlan(run.plan)
+        ? reportPlan(run.plan, run.story, inputs.explain)
         : [
-            ...reportResult(run.plan, run.made.result, { milliseconds, traffic: run.made.traffic }),
+            ...reportResult(
+              run.plan,
+              run.made.result,
+              { milliseconds, traffic: run.made.traffic },
+              run.story,
+              inputs.explain,
+            ),
             ...reportAttestations(run.made.attestations),
           ],
     ),
@@ -69,6 +77,8 @@ export type ImageInputs = Inputs<typeof definition>;
 /** An image that was planned and, unless only the plan was asked for, made and brought to its places. */
 export interface ImageRun {
   readonly plan: ImagePlan;
+  /** What became of it, or would. */
+  readonly story: Story;
   readonly made: MadeImage | undefined;
 }
 
@@ -113,7 +123,12 @@ export async function runImage(
     const plan = await planFrom(host, own, request, planOnly);
     warn(host, plan);
     if (inputs.lint) lintImage(host, plan, levels);
-    if (planOnly) return { plan, made: undefined };
+    if (planOnly) {
+      const places = await existingPlaces(host, client, inputs, outputs);
+      const results = openResults(host, store, request, places, client);
+      const story = await foresee(host, inputs, plan, places, results);
+      return { plan, story, made: undefined };
+    }
     const places = await openDeliveries(host, client, inputs, outputs, spareLayout);
     const evidence = withEvidence(host, inputs, plan, places, own.images, builder.secrets);
     const results = openResults(host, store, request, places.deliveries, client);
@@ -126,7 +141,11 @@ export async function runImage(
     const layout = filled ? places.layout : undefined;
     const { names } = places;
     const attestations = evidence.attached;
-    return { plan: result.plan, made: { result, traffic: client.traffic(), names, layout, attestations } };
+    return {
+      plan: result.plan,
+      story: result,
+      made: { result, traffic: client.traffic(), names, layout, attestations },
+    };
   } finally {
     if (shared === undefined) own.client.close();
   }
@@ -169,6 +188,19 @@ async function planFrom(
     const plan = await planImage(request, from, join(host.temporary, 'plan'));
     return planOnly ? await plan.complete({ lifts: true }) : plan;
   });
+}
+
+/** What would come of the plan, by what is where the image is to be and where results are kept. */
+async function foresee(
+  host: Host,
+  inputs: ImageInputs,
+  plan: ImagePlan,
+  deliveries: readonly Delivery[],
+  results: StageResults | undefined,
+): Promise<Story> {
+  if (inputs['no-cache']) return {};
+  const where = { deliveries, results, keyTags: keyTagUse(inputs, host.run).read, signal: host.signal };
+  return await host.task('Look for what earlier runs left', (task) => lookAhead(plan, where, task));
 }
 
 async function make(

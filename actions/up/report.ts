@@ -37,7 +37,9 @@ export function reportPlan({ service, reading, plans, image }: PlannedRun): Bloc
       ]),
     ),
     ...stages(reading),
-    ...(image === undefined ? [paragraph(withoutImagePlan(service))] : reportImagePlan(image.plan)),
+    ...(image === undefined
+      ? [paragraph(withoutImagePlan(service))]
+      : reportImagePlan(image.plan, image.story)),
   ];
 }
 
@@ -109,7 +111,7 @@ function opening(built: number, image: ImageRun | undefined): string {
     built === 0 ? 'No binary changed' : `${built} ${built === 1 ? 'binary' : 'binaries'} built`;
   if (image?.made === undefined) return `${binaries}.`;
   if (image.made.result.reused) return `${binaries}, image reused.`;
-  return `${binaries}, image ${describePlan(image.plan).because === null ? 'assembled' : 'made by BuildKit'}.`;
+  return `${binaries}, image ${describePlan(image.plan, image.story).because === null ? 'assembled' : 'made by BuildKit'}.`;
 }
 
 function traffic(image: ImageRun | undefined): string {

@@ -123,7 +123,7 @@ async function showPlan(
     'plan',
     JSON.stringify({
       binaries: plans.flatMap(binariesOf),
-      image: image === undefined ? null : describePlan(image.plan),
+      image: image === undefined ? null : describePlan(image.plan, image.story),
     }),
   );
   await host.summarize(summary(reportPlan({ service, reading, plans, image })));
@@ -186,7 +186,7 @@ function tell(
     'plan',
     JSON.stringify({
       binaries: plans.flatMap(binariesOf),
-      image: image === undefined ? null : describePlan(image.plan),
+      image: image === undefined ? null : describePlan(image.plan, image.story),
     }),
   );
   host.output('changed', String(programs.some(({ reused }) => !reused) || made?.result.reused === false));

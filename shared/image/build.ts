@@ -54,6 +54,8 @@ export interface BuiltImage extends ImageResult {
   readonly outcomes: readonly StageOutcome[];
   /** The steps that a builder carried out. */
   readonly steps: readonly BuildStep[];
+  /** Whether it was where it is to be already, or its layers were. */
+  readonly there: 'image' | 'layers' | 'no';
   /** What differs from the last build of the branch or, where that is not known, of this machine; undefined where neither is. */
   readonly changes: Changes | undefined;
 }
@@ -72,8 +74,8 @@ export async function buildImage(
   const build = new Build(plan, deliveries, options, task);
   const result = (await build.reuse()) ?? (await build.make());
   rememberKeys(plan.request, plan.identity);
-  const { outcomes, steps, changes } = build;
-  return { ...result, plan: build.plan, outcomes, steps, changes };
+  const { outcomes, steps, changes, there } = build;
+  return { ...result, plan: build.plan, outcomes, steps, changes, there };
 }
 
 /** One image on its way. */
@@ -83,6 +85,7 @@ class Build {
   readonly outcomes: StageOutcome[] = [];
   readonly steps: BuildStep[] = [];
   changes: Changes | undefined;
+  there: BuiltImage['there'] = 'no';
   readonly #deliveries: readonly Delivery[];
   readonly #options: MakeOptions;
   readonly #task: Task;
@@ -223,9 +226,12 @@ class Build {
     if (there === undefined) return undefined;
     const { signal } = this.#options;
     try {
-      return there.kind === 'image'
-        ? await deliverReused(there, this.plan.key?.digest, this.#deliveries, tags, this.#task)
-        : await deliverLayers(there, this.plan, this.#deliveries, tags, signal, this.#task);
+      const result =
+        there.kind === 'image'
+          ? await deliverReused(there, this.plan.key?.digest, this.#deliveries, tags, this.#task)
+          : await deliverLayers(there, this.plan, this.#deliveries, tags, signal, this.#task);
+      this.there = there.kind;
+      return result;
     } catch (error) {
       if (error instanceof RefusedImage && !signal?.aborted) return undefined;
       // A registry may have lost a part of it since, which only shows when it is named: then it is made.

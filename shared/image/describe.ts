@@ -160,13 +160,13 @@ function resultOf(
   { there, outcomes }: Story,
 ): StageResult | null {
   const only = (kind: StageResult['kind']): StageResult => ({ kind, where: null, size: null });
-  if (there === 'image' || there === 'layers') return only('reused');
-  if (outcomes === undefined) return null;
-  const outcome = outcomes.find(
+  const outcome = outcomes?.find(
     (one) => one.stage === stage.index && formatPlatform(one.platform) === formatPlatform(platform),
   );
   if (outcome !== undefined)
     return { kind: outcome.how, where: outcome.where ?? null, size: outcome.size ?? null };
+  if (there === 'image' || there === 'layers') return only('reused');
+  if (outcomes === undefined) return null;
   if (plan.how === 'builder') return only('built');
   switch (method.kind) {
     case 'handed-in':
