@@ -5,7 +5,7 @@ import { freshRegistry } from '../../lab/index.ts';
 import { type BaseSource, type Bases, publishBases } from './bases.ts';
 import { bootBuilder, type FreshBuilder } from './builder.ts';
 import { BUILDER, type Contender, type Job } from './contenders/index.ts';
-import { type Example, type Scenario, scenarios } from './examples.ts';
+import { type Example, type Scenario, scenarios, serviceScenarios } from './examples.ts';
 import type { ShapeName } from './link.ts';
 import { MemoryWatch } from './memory.ts';
 import type { BenchNetwork } from './network.ts';
@@ -29,6 +29,8 @@ export interface Group {
   readonly round: number;
   readonly contenders: readonly Contender[];
   readonly wanted: readonly Scenario[];
+  /** A repository of four such services, in place of one. */
+  readonly services: boolean;
 }
 
 const REVISION = 'org.opencontainers.image.revision';
@@ -59,9 +61,12 @@ export async function measureRound(
   for (const { id } of contenders) caches.set(id, await network.cache(id));
   const source = { ...setting.bases, registry: registry.host, proxy };
   let bases = await publishBases(source, 1);
-  const repository = await Repository.create(example, join(directory, 'repository'), bases);
+  const services = group.services ? ['basket', 'catalogue', 'checkout', 'search'] : undefined;
+  const place = join(directory, 'repository');
+  const repository = await Repository.create(example, place, bases, services);
   let label = 0;
-  for (const scenario of scenarios) {
+  const order: readonly Scenario[] = group.services ? ['cold', ...serviceScenarios] : scenarios;
+  for (const scenario of order) {
     if (scenario !== 'cold' && !group.wanted.includes(scenario)) continue;
     if (scenario === 'base changed') bases = await publishBases(source, 2);
     if (scenario !== 'unchanged') label++;
@@ -72,10 +77,12 @@ export async function measureRound(
         ...{ setting, contender, repository, commit, bases, example, shape, scenario, round },
         ...{ registry: registry.host, proxy, cache: caches.get(contender.id)!, base },
         labels: { [REVISION]: `bench-${round}-${label}` },
+        services: scenario === 'that service alone' ? services?.slice(0, 1) : services,
       };
       const sample = await measureOne(turn);
       setting.log(describe(contender, sample));
-      await keep(sample);
+      // Four services from nothing is no scenario of its own: it is there for what it leaves behind.
+      if (services === undefined || scenario !== 'cold') await keep(sample);
     }
   }
 }
@@ -95,6 +102,7 @@ interface Turn {
   readonly cache: string;
   readonly base: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly services: readonly string[] | undefined;
 }
 
 async function measureOne(turn: Turn): Promise<Sample> {
@@ -108,7 +116,7 @@ async function measureOne(turn: Turn): Promise<Sample> {
   );
   const name = `bench/${contender.id}/${example.name}`;
   const job: Job = {
-    ...{ example, commit, runner, bases: turn.bases, labels: turn.labels },
+    ...{ example, commit, runner, bases: turn.bases, labels: turn.labels, services: turn.services },
     repository: `${turn.proxy}/${name}`,
   };
   const load = loadavg()[0]!;
@@ -155,8 +163,13 @@ async function counts(contender: Contender, builder: FreshBuilder): Promise<bool
 async function problemsOf(turn: Turn, repository: string): Promise<string | undefined> {
   const { contender, commit, labels, base, registry } = turn;
   if (!contender.pushes) return undefined;
-  const expected = { markers: commit.markers, labels, base };
-  const problems = await verifyImage(registry, repository, 'latest', expected);
+  const problems: string[] = [];
+  for (const [index, service] of (turn.services ?? ['']).entries()) {
+    // Only the first service was edited.
+    const expected = { markers: index === 0 ? commit.markers : [], labels, base };
+    const name = service === '' ? repository : `${repository}/${service}`;
+    problems.push(...(await verifyImage(registry, name, 'latest', expected)));
+  }
   return problems.length === 0 ? undefined : `the image is not what was asked for: ${problems.join('; ')}`;
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../../shared/exec/index.ts';
 import type { Bases } from './bases.ts';
@@ -24,36 +24,53 @@ const project = join(import.meta.dirname, '../../..');
 export class Repository {
   readonly directory: string;
   readonly #example: Example;
+  /** Where the example is, as often as it is there; the first is what is edited. */
+  readonly #folders: readonly string[];
   readonly #markers: string[] = [];
   #version = 'dev';
 
-  private constructor(example: Example, directory: string) {
+  private constructor(example: Example, directory: string, folders: readonly string[]) {
     this.#example = example;
     this.directory = directory;
+    this.#folders = folders;
   }
 
   /** Copies the example as Git has it, with its bases taken from the bench's registry and with what ko wants to be told. */
-  static async create(example: Example, directory: string, bases: Bases): Promise<Repository> {
-    const repository = new Repository(example, directory);
+  static async create(
+    example: Example,
+    directory: string,
+    bases: Bases,
+    folders: readonly string[] = ['.'],
+  ): Promise<Repository> {
+    const repository = new Repository(example, directory, folders);
     await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { recursive: true });
     const root = `examples/${example.name}`;
     const tracked = await git(project, ['ls-files', '-z', root]);
-    for (const path of tracked.split('\0').filter(Boolean))
-      await cp(join(project, path), join(directory, path.slice(root.length + 1)));
-    await repository.#takeBasesFrom(bases);
+    const paths = tracked.split('\0').filter(Boolean);
+    for (const folder of folders) {
+      for (const path of paths)
+        await cp(join(project, path), join(directory, folder, path.slice(root.length + 1)));
+      // Services of one repository are not the same program.
+      if (folders.length > 1)
+        await appendFile(join(directory, folder, example.leaf.file), `\n// Service ${folder}\n`);
+      await repository.#takeBasesFrom(bases, folder);
+    }
     await repository.#tellKo(bases);
     await git(directory, ['init', '--quiet', '--initial-branch', 'main']);
     return repository;
   }
 
   async commit(scenario: Scenario, round: number, bases: Bases): Promise<Commit> {
-    await edit(this.#example, this.directory, scenario, round);
+    const edited = join(this.directory, this.#folders[0]!);
+    await edit(this.#example, edited, scenario, round);
+    // A service's leaf is one text: the next edit of it replaces the last.
+    if (this.#folders.length > 1) this.#markers.length = 0;
     if (isInBinary(scenario)) this.#markers.push(marker(scenario, round));
     if (scenario === 'RUN changed') this.#version = marker(scenario, round);
     await this.#tellKo(bases);
     // All modules are in the machine's download cache afterwards, from which the bench's module proxy serves.
-    await go(this.directory, ['mod', 'download']);
+    await go(edited, ['mod', 'download']);
     await git(this.directory, ['add', '--all']);
     // biome-ignore format: a flag with its value
     await git(this.directory, [
@@ -62,8 +79,8 @@ export class Repository {
     ]);
     return {
       sha: await git(this.directory, ['rev-parse', 'HEAD']),
-      sources: await this.#digest(['cmd', 'internal', 'go.mod', 'go.sum']),
-      sums: await this.#digest(['go.sum']),
+      sources: await this.#digest([':/*.go', ':/*go.mod', ':/*go.sum']),
+      sums: await this.#digest([':/*go.sum']),
       version: this.#version,
       markers: [...this.#markers],
     };
@@ -79,12 +96,12 @@ export class Repository {
   }
 
   async #digest(paths: readonly string[]): Promise<string> {
-    const listed = await git(this.directory, ['ls-tree', '-r', 'HEAD', '--', ...paths]);
+    const listed = await git(this.directory, ['ls-files', '--stage', '--', ...paths]);
     return createHash('sha256').update(listed).digest('hex').slice(0, 32);
   }
 
-  async #takeBasesFrom(bases: Bases): Promise<void> {
-    const file = join(this.directory, this.#example.dockerfile);
+  async #takeBasesFrom(bases: Bases, folder: string): Promise<void> {
+    const file = join(this.directory, folder, this.#example.dockerfile);
     const text = await readFile(file, 'utf8');
     const taken = text
       .replace('golang:1.26', bases.golang)

@@ -11,7 +11,7 @@ import { keep } from '../keep.ts';
 import { machine } from '../machine.ts';
 import { bundleActions, bundleOthers } from './bundles.ts';
 import { contenders } from './contenders/index.ts';
-import { exampleNames, examples, type Scenario, scenarios } from './examples.ts';
+import { exampleNames, examples, type Scenario, scenarios, serviceScenarios } from './examples.ts';
 import { type ShapeName, shapes } from './link.ts';
 import { measureRound, type Setting } from './measure.ts';
 import { BenchNetwork } from './network.ts';
@@ -21,7 +21,7 @@ import { report } from './tables.ts';
 const { values } = parseArgs({
   options: {
     example: { type: 'string', multiple: true, default: [...exampleNames] },
-    scenario: { type: 'string', multiple: true, default: [...scenarios] },
+    scenario: { type: 'string', multiple: true, default: [...scenarios, ...serviceScenarios] },
     contender: { type: 'string', multiple: true },
     shape: { type: 'string', multiple: true, default: Object.keys(shapes) },
     rounds: { type: 'string', default: '1' },
@@ -32,7 +32,7 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds is "${values.rounds}"; 1 or more.`);
 const wantedExamples = chosen('example', values.example, exampleNames);
-const wantedScenarios = chosen('scenario', values.scenario, scenarios);
+const wantedScenarios = chosen<Scenario>('scenario', values.scenario, [...scenarios, ...serviceScenarios]);
 const wantedShapes = chosen('shape', values.shape, Object.keys(shapes) as ShapeName[]);
 const koPart = ko();
 const all = contenders(koPart.available ? koPart.program : undefined);
@@ -68,16 +68,21 @@ async function measureAll(): Promise<void> {
   for (let round = 0; round < rounds; round++)
     for (const shape of wantedShapes)
       for (const example of wantedExamples) {
-        const group = {
-          ...{ example: examples[example], shape, round, wanted: wantedScenarios as readonly Scenario[] },
-          contenders: all.filter(({ id }) => wantedIds.includes(id)),
-        };
-        await measureRound(setting, group, async (sample) => {
-          samples.push(sample);
-          // At once: a run that is stopped keeps what it has measured.
-          if (values.write) await write();
-        });
+        const own = all.filter(({ id }) => wantedIds.includes(id));
+        const group = { example: examples[example], shape, round, wanted: wantedScenarios };
+        if (scenarios.some((scenario) => wantedScenarios.includes(scenario)))
+          await measureRound(setting, { ...group, contenders: own, services: false }, take);
+        // Of the others none builds several images in one step.
+        const many = own.filter(({ id }) => id === 'slipway' || id === 'slipway-buildkit');
+        if (example === 'storefront' && serviceScenarios.some((one) => wantedScenarios.includes(one)))
+          await measureRound(setting, { ...group, contenders: many, services: true }, take);
       }
+}
+
+/** Keeps a sample at once: a run that is stopped keeps what it has measured. */
+async function take(sample: Sample): Promise<void> {
+  samples.push(sample);
+  if (values.write) await write();
 }
 
 async function write(): Promise<void> {

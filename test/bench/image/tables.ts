@@ -1,6 +1,6 @@
 import { megabytes, seconds, table } from '../table.ts';
 import { aims } from './aims.ts';
-import { type ExampleName, exampleNames, type Scenario, scenarios } from './examples.ts';
+import { type ExampleName, exampleNames, type Scenario, scenarios, serviceScenarios } from './examples.ts';
 import { down, type Figure, type Outcome, outcome, up, wall } from './figures.ts';
 import type { ShapeName } from './link.ts';
 import type { Sample } from './results.ts';
@@ -38,7 +38,9 @@ function part(samples: readonly Sample[], example: ExampleName, shape: ShapeName
   const ids = (Object.keys(columns) as (keyof typeof columns)[]).filter((id) =>
     samples.some(({ contender }) => contender === id),
   );
-  const rows = scenarios.filter((scenario) => samples.some((sample) => sample.scenario === scenario));
+  const rows = [...scenarios, ...serviceScenarios].filter((scenario) =>
+    samples.some((sample) => sample.scenario === scenario),
+  );
   const matrix = (figure: Figure, show: (value: number) => string) =>
     table(
       ['', ...ids.map((id) => columns[id])],

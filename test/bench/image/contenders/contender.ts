@@ -12,6 +12,8 @@ export interface Job {
   /** Repository of the contender's own, as clients reach it, without a tag. */
   readonly repository: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Folders of several services, each an image of that name below `repository`; undefined: the checkout is one service. */
+  readonly services: readonly string[] | undefined;
 }
 
 export interface Contender {

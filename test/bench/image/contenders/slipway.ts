@@ -43,13 +43,19 @@ export const slipwayHandedIn: Contender = {
 
 function inputs(job: Job): Record<string, string> {
   return {
-    file: job.example.dockerfile,
-    tags: tagOf(job),
+    ...(job.services === undefined
+      ? { file: job.example.dockerfile, tags: tagOf(job) }
+      : services(job, job.services)),
     push: 'true',
     labels: lines(job.labels),
     // As for all contenders: it is the image alone that is made.
     lint: 'false',
   };
+}
+
+function services({ example, repository }: Job, names: readonly string[]): Record<string, string> {
+  const images = names.map((name) => `${name}=context=${name},file=${name}/${example.dockerfile}`);
+  return { images: images.join('\n'), tags: `${repository}/{name}:latest` };
 }
 
 const lines = (values: Readonly<Record<string, string>>) =>
