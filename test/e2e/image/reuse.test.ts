@@ -3,10 +3,10 @@ import { request as ask, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { definition } from '../../../actions/docker-multistage/definition.ts';
 import { readRequest } from '../../../actions/docker-multistage/request.ts';
-import { cacheFolder, type MadeImage, runImage } from '../../../actions/docker-multistage/run.ts';
+import { cacheFolder, type MadeImage, main, runImage } from '../../../actions/docker-multistage/run.ts';
 import { definition as upDefinition } from '../../../actions/up/definition.ts';
 import { main as up } from '../../../actions/up/run.ts';
 import { run } from '../../../shared/exec/index.ts';
@@ -17,6 +17,7 @@ import {
   baseImages,
   crane,
   describeWith,
+  engine,
   freshRegistry,
   go,
   type Registry,
@@ -24,7 +25,12 @@ import {
 } from '../../lab/index.ts';
 import { type MemoryHost, memoryHost } from '../../unit/image/host.ts';
 
-const [bases, craneTool, lab] = await Promise.all([baseImages(), crane(), registry()]);
+const [bases, craneTool, lab, dockerEngine] = await Promise.all([
+  baseImages(),
+  crane(),
+  registry(),
+  engine(),
+]);
 const root = mkdtempSync(join(tmpdir(), 'slipway-reuse-e2e-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -151,6 +157,7 @@ describeWith('an image that its registry has already', { bases, crane: craneTool
     for (const inputs of [
       { labels: 'a=b' },
       { annotations: 'a=b' },
+      {},
       { compression: 'zstd' },
       { 'media-types': 'docker' },
       { 'source-date-epoch': '1' },
@@ -188,15 +195,60 @@ describeWith('an image that its registry has already', { bases, crane: craneTool
     await using to = await freshRegistry();
     const dockerfile = 'FROM scratch\nCOPY app /app\nENV A=1\n';
     const first = await make(checkout(dockerfile), { tags: `${to.host}/app:1` });
-    const other = await make(checkout('FROM scratch\nCOPY app /app\nENV A=2\n'), {
-      tags: `${to.host}/other:1`,
-    });
+    const two = checkout('FROM scratch\nCOPY app /app\nCOPY conf /conf\nENV A=1\n');
+    const other = await make(two, { tags: `${to.host}/other:1` });
     const key = (await tagsOf(`${to.host}/app`)).find((tag) => tag.startsWith('slipway-'))!;
     await run({ program: have.crane.program, args: ['copy', `${to.host}/other:1`, `${to.host}/app:${key}`] });
     const again = await make(checkout(dockerfile), { tags: `${to.host}/app:2` });
     expect(again.result).toMatchObject({ reused: false, descriptor: first.result.descriptor });
     expect(again.host.lines.join('\n')).toContain('is another image');
     expect(await digestOf(`${to.host}/app:${key}`)).not.toBe(other.result.descriptor.digest);
+  });
+
+  it('gets its own configuration where only that differs: no layer is read, and no base either', async () => {
+    await using to = await freshRegistry();
+    const base = have.bases.references['gcr.io/distroless/static-debian12:nonroot'];
+    const dockerfile = (user: number) => `FROM ${base}\nCOPY app /app\nCOPY conf /conf\nUSER ${user}\n`;
+    const inputs = (revision: string) => ({
+      ...two,
+      labels: `org.opencontainers.image.revision=${revision}`,
+      tags: `${to.host}/one/app:${revision}\n${to.host}/two/app:${revision}`,
+    });
+    const first = await make(checkout(dockerfile(1)), inputs('one'));
+    requests(to);
+    const again = await make(checkout(dockerfile(2)), inputs('two'), {
+      cache: mkdtempSync(join(root, 'cache-')),
+    });
+    expect(again.result).toMatchObject({ reused: false, there: 'layers' });
+    const layersOf = ({ result }: MadeImage) =>
+      result.platforms.map(({ layers }) => layers.map(({ descriptor }) => descriptor.digest));
+    expect(layersOf(again)).toEqual(layersOf(first));
+    const asked = requests(to);
+    expect(
+      asked.filter((request) =>
+        layersOf(first)
+          .flat()
+          .some((digest) => request.startsWith('GET') && request.includes(digest)),
+      ),
+    ).toEqual([]);
+    expect(asked.filter((request) => /^PUT \S*\/blobs\//.test(request))).toHaveLength(4); // a configuration each
+    expect(again.traffic.bytesReceived + again.traffic.bytesSent).toBeLessThanOrEqual(60_000);
+    const { stdout } = await run({
+      program: have.crane.program,
+      args: ['config', '--platform=linux/arm64', `${to.host}/two/app:two`],
+    });
+    expect(JSON.parse(stdout.toString()).config).toMatchObject({
+      User: '2',
+      Labels: { 'org.opencontainers.image.revision': 'two' },
+    });
+    for (const name of inputs('two').tags.split('\n'))
+      await run({ program: have.crane.program, args: ['validate', '--remote', name] });
+    // It is what would have been made without anything to reuse.
+    await using other = await freshRegistry();
+    const anew = await make(checkout(dockerfile(2)), { ...inputs('two'), tags: `${other.host}/app:1` });
+    expect(anew.result).toMatchObject({ there: 'no', descriptor: again.result.descriptor });
+    const third = await make(checkout(dockerfile(2)), inputs('two'));
+    expect(third.result).toMatchObject({ reused: true, descriptor: again.result.descriptor });
   });
 
   const lose = (from: Registry, { result }: MadeImage) => {
@@ -256,6 +308,174 @@ describeWith('an image that its registry has already', { bases, crane: craneTool
     }
   });
 });
+
+describeWith(
+  'an image in which a builder takes part',
+  { bases, crane: craneTool, registry: lab, engine: dockerEngine },
+  (have) => {
+    const before = { ...process.env };
+    beforeAll(() =>
+      Object.assign(process.env, have.engine.env, {
+        PATH: `${join(have.engine.docker, '..')}:${before.PATH}`,
+      }),
+    );
+    afterAll(() => {
+      for (const name of ['PATH', ...Object.keys(have.engine.env)]) process.env[name] = before[name] ?? '';
+    });
+    const alpine = () => have.bases.references['alpine:3'];
+    const none = { store: 'none' };
+    const built = ({ host }: { readonly host: MemoryHost }) =>
+      host.lines.some((line) => /^Build (stage|with BuildKit)/.test(line));
+    const validate = (name: string) =>
+      run({ program: have.crane.program, args: ['validate', '--remote', name] });
+    const config = async (name: string) =>
+      JSON.parse((await run({ program: have.crane.program, args: ['config', name] })).stdout.toString());
+    const staged = (more = '') =>
+      `FROM ${alpine()} AS build\nCOPY app /src/app\nRUN cp /src/app /out && sleep 0\nFROM scratch\nCOPY --from=build /out /app\n${more}`;
+
+    it('only gets its new name while nothing changed, with no builder and no base', async () => {
+      await using to = await freshRegistry();
+      const first = await make(checkout(staged()), { ...none, tags: `${to.host}/app:1` });
+      expect(built(first)).toBe(true);
+      requests(to);
+      const again = await make(checkout(staged()), { ...none, tags: `${to.host}/app:2` });
+      expect(again.result).toMatchObject({
+        reused: true,
+        there: 'image',
+        descriptor: first.result.descriptor,
+      });
+      expect(built(again)).toBe(false);
+      expect(
+        requests(to)
+          .map((one) => one.split(' ')[0])
+          .sort(),
+      ).toEqual(['GET', 'GET', 'PUT']);
+      expect(again.traffic.bytesReceived + again.traffic.bytesSent).toBeLessThanOrEqual(20_000);
+      await validate(`${to.host}/app:2`);
+    });
+
+    it('gets a label without a builder, and is made when a file changed', async () => {
+      await using to = await freshRegistry();
+      const tags = `${to.host}/app:1`;
+      await make(checkout(staged()), { ...none, tags });
+      const labelled = await make(checkout(staged('LABEL a=b\n')), { ...none, tags });
+      expect(labelled.result).toMatchObject({ reused: false, there: 'layers' });
+      expect(built(labelled)).toBe(false);
+      expect((await config(tags)).config.Labels).toEqual({ a: 'b' });
+      const changed = checkout(staged('LABEL a=b\n'));
+      writeFileSync(join(changed, 'app'), 'other');
+      const made = await make(changed, { ...none, tags });
+      expect(built(made)).toBe(true);
+      expect(made.result).toMatchObject({ there: 'no' });
+      await validate(tags);
+    });
+
+    it('is found by what its stages came out as', async () => {
+      await using to = await freshRegistry();
+      const tags = `${to.host}/app:1`;
+      const first = await make(checkout(staged()), { ...none, tags });
+      const other = staged().replace('sleep 0', 'true');
+      const again = await make(
+        checkout(other),
+        { ...none, tags },
+        { cache: mkdtempSync(join(root, 'cache-')) },
+      );
+      expect(built(again)).toBe(true);
+      expect(again.result).toMatchObject({
+        reused: true,
+        there: 'image',
+        descriptor: first.result.descriptor,
+      });
+      // Next time the builder is not asked either.
+      const third = await make(checkout(other), { ...none, tags });
+      expect(built(third)).toBe(false);
+      expect(third.result.reused).toBe(true);
+    });
+
+    it('has no key by which it could be found once max-age is 0, and is not found when it is over', async () => {
+      await using to = await freshRegistry();
+      const inputs = { ...none, tags: `${to.host}/app:1` };
+      await make(checkout(staged()), inputs);
+      const never = await make(checkout(staged()), { ...inputs, 'max-age': '0' });
+      expect(built(never)).toBe(true);
+      expect(never.result.plan.platforms[0]!.identity.stages[0]!.unkeyed?.reason).toMatch(/max-age is 0/);
+      const days = await make(checkout(staged()), { ...inputs, 'max-age': '1d' });
+      expect(built(days)).toBe(true);
+    });
+
+    const whole = (more = '') =>
+      `FROM ${alpine()}\nWORKDIR /srv\nCOPY app /app\nRUN echo hi > hi\nENV A=1\nUSER 1:2\n${more}`;
+
+    it('is found when BuildKit made all of it, and keeps its layers under another label', async () => {
+      await using to = await freshRegistry();
+      const tags = `${to.host}/app:1`;
+      const first = await make(checkout(whole()), { ...none, tags });
+      expect(built(first)).toBe(true);
+      const again = await make(checkout(whole()), { ...none, tags: `${to.host}/app:2` });
+      expect(again.result).toMatchObject({
+        reused: true,
+        there: 'image',
+        descriptor: first.result.descriptor,
+      });
+      expect(built(again)).toBe(false);
+      const labelled = await make(checkout(whole('LABEL a=b\n')), { ...none, tags });
+      expect(labelled.result).toMatchObject({ reused: false, there: 'layers' });
+      expect((await config(tags)).config).toMatchObject({
+        Labels: { a: 'b' },
+        User: '1:2',
+        WorkingDir: '/srv',
+      });
+      await validate(tags);
+      const changed = checkout(whole());
+      writeFileSync(join(changed, 'app'), 'other');
+      expect(built(await make(changed, { ...none, tags }))).toBe(true);
+    });
+
+    it('is kept under no key when a file changes while it is made', async () => {
+      await using to = await freshRegistry();
+      const tags = `${to.host}/app:1`;
+      const folder = checkout(staged());
+      const host = memoryHost(folder);
+      const given = readInputs(definition, (name) => ({ push: 'true', ...none, tags })[name]);
+      const { task } = host;
+      const changing: MemoryHost['task'] = async (title, work) => {
+        if (title.startsWith('Build stage')) writeFileSync(join(folder, 'app'), 'changed meanwhile');
+        return await task(title, work);
+      };
+      Object.assign(host, { task: changing });
+      await runImage(host, given, readRequest(host, given, cacheFolder(), {}), false);
+      expect(host.lines.join('\n')).toContain('changed while the image was being made');
+      const { stdout } = await run({ program: have.crane.program, args: ['ls', `${to.host}/app`] });
+      expect(stdout.toString().trim()).toBe('1');
+    });
+
+    it('says of each stage what became of it, and why', async () => {
+      await using to = await freshRegistry();
+      const tags = `${to.host}/app:1`;
+      const folder = checkout(staged());
+      await make(folder, { ...none, tags });
+      writeFileSync(join(folder, 'app'), 'other');
+      const host = { ...memoryHost(folder), run: { trusted: true } };
+      await main(
+        host,
+        readInputs(definition, (name) => ({ push: 'true', ...none, tags, plan: 'true' })[name]),
+      );
+      const told = JSON.parse(host.outputs.plan!);
+      expect(told).toMatchObject({ there: 'no', changes: ['stage "build": app: content changed'] });
+      expect(told.platforms[0].stages).toMatchObject([
+        {
+          stage: 'build',
+          result: { kind: 'built' },
+          changes: ['app: content changed'],
+          unkeyed: null,
+          aging: 'Dockerfile, line 3: RUN may use the network',
+        },
+        { stage: '1', result: { kind: 'assembled' }, changes: ['stage "build" changed'] },
+      ]);
+      expect(host.summaries[0]!.text).toMatch(/app: content changed/);
+    });
+  },
+);
 
 describeWith('a base that no machine has seen yet', { bases, crane: craneTool, registry: lab }, (have) => {
   it('is fetched once: for its index, for files that are copied out of it, and into a layout', async () => {
