@@ -33,6 +33,7 @@ export type { ProgramRecord } from './record.ts';
 export type { GoBuildRequest } from './request.ts';
 export type { BuiltProgram, GoBuildResult } from './result.ts';
 export type { Sbom } from './sbom.ts';
+export { isBuildInput } from './source-files.ts';
 export { parseTarget, type Target } from './target.ts';
 export type { Go, GoEnvironment } from './toolchain.ts';
 export { fetchToolchain, type MachineGo, machineGo, type ToolchainOf, toolchainOf } from './toolchain-of.ts';

@@ -55,3 +55,10 @@ export function packageClause(
     /^\ufeff?(?:\s+|\/\/[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*package\s+([\p{L}_][\p{L}\p{Nd}_]*)/u.exec(source);
   return match === null ? undefined : { name: match[1]!, header: match[0] };
 }
+
+const ABOUT_MODULES = new Set(['go.mod', 'go.sum', 'go.work', 'go.work.sum', 'modules.txt', 'default.pgo']);
+
+/** Whether the go command may read a file of this name while it builds, though no source embeds it and no flag names it. */
+export function isBuildInput(name: string): boolean {
+  return isSourceFile(name) || ABOUT_MODULES.has(name);
+}

@@ -46,7 +46,6 @@ const ACCEPTED: Readonly<Record<string, (value: string) => string | undefined>> 
   modcacherw: anything,
   installsuffix: anything,
   tags: anything,
-  modfile: anything,
   pgo: anything,
   buildvcs: (value) =>
     /^(true|1|t)$/i.test(value) ? 'it asks for the commit in the program (-buildvcs)' : undefined,
@@ -95,6 +94,8 @@ export function readGoInvocation(command: SimpleCommand, lines: Lines): GoInvoca
   const inherited = splitFlags(splitGoFlags(env.GOFLAGS ?? ''), lines);
   if (inherited.packages.length > 0)
     throw new Beyond(`GOFLAGS holds "${inherited.packages[0]}", which is no flag`, lines);
+  const path = inherited.flags.find(({ name }) => name === 'o' || name === 'C' || name === 'pgo');
+  if (path !== undefined) throw new Beyond(`GOFLAGS holds -${path.name}, which names a path`, lines);
   const all = [...inherited.flags, ...flags];
   for (const { name, value } of all) {
     if (WITHOUT_EFFECT.has(name)) continue;

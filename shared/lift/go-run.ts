@@ -17,7 +17,7 @@ export interface StagePlace {
 }
 
 /** Flags whose value is a path. */
-const PATHS: ReadonlySet<string> = new Set(['o', 'C', 'modfile', 'pgo']);
+const PATHS: ReadonlySet<string> = new Set(['o', 'C', 'pgo']);
 
 /** The words for the go command: the Dockerfile's, with absolute paths moved to where the stage was laid out. */
 export function argumentsFor(build: RecipeBuild, { folder, tree }: StagePlace): string[] {

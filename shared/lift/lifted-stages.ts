@@ -1,4 +1,5 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import {
   type Dockerfile,
@@ -31,7 +32,7 @@ import {
 import { formatPlatform, type ImageConfig, machinePlatform, type Platform } from '../oci/index.ts';
 import { argumentsFor, environmentFor, type StagePlace } from './go-run.ts';
 import { layOut, settleModes } from './lay-out.ts';
-import { type ProvedRecipe, proveFiles } from './proof.ts';
+import { firstFolder, type ProvedRecipe, proveFiles, wantedPaths } from './proof.ts';
 import { readRecipe } from './recipe.ts';
 import { nodeAt } from './stage-tree.ts';
 
@@ -46,7 +47,7 @@ export interface LiftOptions {
   /** Nothing is to be made: a Go that is not here is not fetched to prove that it can be. */
   readonly planOnly: boolean;
   readonly images: ResolveImage;
-  /** Called once before the first go command that compiles. */
+  /** Called before the go commands of a stage. */
   readonly beforeBuild?: (builds: GoBuilds, task: Task) => Promise<void>;
   /** Called after each stage that was made. */
   readonly afterBuild?: () => void;
@@ -113,7 +114,6 @@ class Lifter {
   readonly #unread = new Map<string, string>();
   readonly #fetched = new Map<string, Promise<ToolchainOf>>();
   #machine: Promise<MachineGo | { readonly because: string }> | undefined;
-  #restored: Promise<void> | undefined;
   /** One go command at a time: it uses every core by itself, and memory as it goes. */
   readonly #pool = new Pool(1);
 
@@ -226,10 +226,9 @@ class Lifter {
 
   async #make(name: string, platform: Platform, proof: Proof, task: Task): Promise<string> {
     const { recipe, tree } = proof;
-    const folder = this.#folder(`${name}-${formatPlatform(platform).replaceAll('/', '-')}`);
-    layOut(tree, folder, {
-      modesOfDisk: recipe.files.every((step) => step.kind === 'workdir' || step.chmod === undefined),
-    });
+    const own = `${name}-${formatPlatform(platform).replaceAll('/', '-')}-${randomUUID().slice(0, 8)}`;
+    const folder = join(this.#options.temporary, 'lifted', own);
+    layOut(tree, folder, wantedPaths(recipe, tree));
     const place: StagePlace = { folder, tree, platform: recipe.platform, machine: proof.machine };
     const { program, root } = proof.toolchain as Extract<ToolchainOf, { kind: 'here' }>;
     await this.#restore(proof, folder, task);
@@ -246,42 +245,24 @@ class Lifter {
         await runGivenBuild({ tool, args: argumentsFor(build, place), title: `stage ${name}`, locate }, task);
       }
     });
-    for (const { path } of recipe.taken) this.#settle(proof, folder, path);
+    for (const { path } of recipe.taken) settleModes(tree, folder, firstFolder(path));
     this.#options.afterBuild?.();
     return folder;
   }
 
-  #settle({ tree }: Proof, folder: string, path: string): void {
-    const wild = path.split('/').findIndex((part) => /[*?[\\]/.test(part));
-    const known = wild < 0 ? path : path.split('/').slice(0, wild).join('/') || '/';
-    settleModes(tree, folder, known);
-  }
-
-  #restore({ machine, modules, version }: Proof, folder: string, task: Task): Promise<void> {
-    this.#restored ??= (async () => {
-      await this.#options.beforeBuild?.(
-        {
-          environment: machine.environment,
-          version,
-          modules: modules.map(({ root, path, workspace }) => ({
-            root: folder + root,
-            path,
-            ...(workspace && { workspace: folder + workspace }),
-          })),
-        },
-        task,
-      );
-    })();
-    return this.#restored;
-  }
-
-  /** Beside the context where it can be: links cost nothing there, and copies do. */
-  #folder(name: string): string {
-    const { temporary } = this.#options;
-    const { context, state } = this.#request;
-    mkdirSync(temporary, { recursive: true });
-    const near = statSync(temporary).dev === statSync(context).dev || state === undefined ? temporary : state;
-    return join(near, 'lifted', name);
+  async #restore({ machine, modules, version }: Proof, folder: string, task: Task): Promise<void> {
+    await this.#options.beforeBuild?.(
+      {
+        environment: machine.environment,
+        version,
+        modules: modules.map(({ root, path, workspace }) => ({
+          root: folder + root,
+          path,
+          ...(workspace && { workspace: folder + workspace }),
+        })),
+      },
+      task,
+    );
   }
 
   #locate(file: string, folder: string, { tree }: Proof): string | undefined {

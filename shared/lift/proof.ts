@@ -4,6 +4,7 @@ import type { Lines } from '../dockerfile/index.ts';
 import { type Because, type ImageRequest, stageFiles } from '../image/index.ts';
 import { Beyond } from './beyond.ts';
 import type { GoFlag } from './go-invocation.ts';
+import type { WantedPaths } from './lay-out.ts';
 import type { Recipe, RecipeBuild } from './recipe.ts';
 import { within } from './recipe.ts';
 import {
@@ -183,7 +184,7 @@ export function textOf(tree: StageTree, path: string): string | undefined {
 function checkTaken(tree: StageTree, { builds }: Recipe, path: string, lines: Lines): void {
   const outputs = builds.map((build) => outputOf(tree, build));
   const pattern = /[*?[\\]/.test(path);
-  const folder = pattern ? firstFolder(path) : path;
+  const folder = firstFolder(path);
   const isProgram = outputs.some(
     (one) => one.path === path || (one.folder && posix.dirname(path) === one.path),
   );
@@ -199,7 +200,9 @@ function checkTaken(tree: StageTree, { builds }: Recipe, path: string, lines: Li
   checkOwners(tree, folder, lines);
 }
 
-function firstFolder(pattern: string): string {
+/** A path without its wildcards and all behind them. */
+export function firstFolder(pattern: string): string {
+  if (!/[*?[\\]/.test(pattern)) return pattern;
   const names = pattern.split('/');
   return (
     names
@@ -237,4 +240,21 @@ export function outputOf(
 /** `go help install`: GOBIN, else bin of GOPATH, there in a folder of its own for another system or processor. */
 export function installFolder({ go }: RecipeBuild): string {
   return go.env.GOBIN || posix.join(go.env.GOPATH || '/root/go', 'bin');
+}
+
+/** What has to lie on this machine beside what every build reads. */
+export function wantedPaths({ builds, taken }: Recipe, tree: StageTree): WantedPaths {
+  const named = builds.flatMap((build) => {
+    const { flags, packages } = build.go;
+    const profile = flagValue(flags, 'pgo');
+    const files = packages.filter((name) => name.endsWith('.go'));
+    return [...files, ...(profile === undefined ? [] : [profile])].map((name) =>
+      posix.resolve(folderOf(build), name),
+    );
+  });
+  const outputs = builds.map((build) => outputOf(tree, build)).filter(({ folder }) => folder);
+  return {
+    folders: [...builds.flatMap((build) => [build.cwd, folderOf(build)]), ...outputs.map(({ path }) => path)],
+    whole: [...named, ...taken.map(({ path }) => firstFolder(path))],
+  };
 }
