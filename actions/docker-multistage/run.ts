@@ -15,6 +15,7 @@ import {
   imageId,
   keepBlobs,
   lookAhead,
+  type MakeOptions,
   needsBuilder,
   planImage,
   type ResolveImage,
@@ -39,6 +40,7 @@ import { exportImage } from './export.ts';
 import { readImages } from './images.ts';
 import { lintImage, parseLevels } from './lint.ts';
 import { runImages } from './many.ts';
+import { openMounts, readMounts } from './mounts.ts';
 import { parseOutputs } from './outputs.ts';
 import { reportPlan, reportResult } from './report.ts';
 import { keyTagUse, readBuilder, readRequest } from './request.ts';
@@ -116,6 +118,7 @@ export async function runImage(
   const outputs = parseOutputs(inputs.outputs, host.workspace);
   readNames(inputs.tags);
   const store = parseStore(inputs.store, host.workspace);
+  const mounts = readMounts(inputs);
   const levels = parseLevels(inputs['lint-levels']);
   const own = shared ?? (await openRegistries(host, inputs));
   try {
@@ -132,7 +135,9 @@ export async function runImage(
     const places = await openDeliveries(host, client, inputs, outputs, spareLayout);
     const evidence = withEvidence(host, inputs, plan, places, own.images, builder.secrets);
     const results = openResults(host, store, request, places.deliveries, client);
-    const result = await make(host, inputs, plan, evidence.deliveries, builder, results);
+    const about = { host, request, deliveries: places.deliveries, client, builder };
+    const stores = { results, seeds: openMounts(mounts, store, about) };
+    const result = await make(host, inputs, plan, evidence.deliveries, builder, stores);
     await exportImage(host, plan, result, places, inputs, outputs, request.cache);
     // What no name leads to any more would stay for ever: each build of a moving tag leaves its old layers behind.
     if (shared === undefined && places.layout !== undefined && !result.reused)
@@ -209,7 +214,7 @@ async function make(
   plan: ImagePlan,
   deliveries: readonly Delivery[],
   builder: BuilderSettings,
-  results: StageResults | undefined,
+  stores: Pick<MakeOptions, 'results' | 'seeds'>,
 ): Promise<BuiltImage> {
   const options = {
     temporary: host.temporary,
@@ -217,7 +222,7 @@ async function make(
     builder,
     reuse: !inputs['no-cache'],
     keyTags: keyTagUse(inputs, host.run),
-    results,
+    ...stores,
     trusted: host.run.trusted,
   };
   const result = await host.task('Make the image', (task) => buildImage(plan, deliveries, options, task));

@@ -142,7 +142,7 @@ function resultsRun({ run, temporary, signal, kind }: Host, request: ImageReques
 }
 
 /** A path that is the same on every machine, where it lies in the workspace. */
-function shown(workspace: string, path: string): string {
+export function shown(workspace: string, path: string): string {
   const inside = relative(workspace, path);
   return isAbsolute(inside) ? path : inside.split(sep).join('/');
 }

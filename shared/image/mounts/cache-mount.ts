@@ -94,3 +94,13 @@ export interface SeedSource {
   /** The mount's id together with the seed's digest: so a builder's list of mounts tells which of them came from which seed. */
   readonly id: string;
 }
+
+/** How messages call a mount. */
+export function called({ id, target }: CacheMount): string {
+  return `the cache mount ${id === target ? target : `${id} at ${target}`}`;
+}
+
+/** The last of the stages that use it: what it holds then is what the build left. */
+export function lastStage({ uses }: CacheMount): ResolvedStage {
+  return uses.reduce((last, { stage }) => (stage.index > last.index ? stage : last), uses[0]!.stage);
+}

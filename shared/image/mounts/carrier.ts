@@ -12,6 +12,8 @@ export interface FoundSeed {
   readonly saved: number;
   /** Where its blobs can be read. */
   readonly source: ImageSource;
+  /** Takes back what was put elsewhere for the builder. */
+  readonly release?: () => Promise<void>;
 }
 
 /** Where seeds are kept. What goes wrong is thrown; the caller goes on without. */

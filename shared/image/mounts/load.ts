@@ -8,14 +8,14 @@ import type { FoundSeed } from './carrier.ts';
 
 /**
  * Gives a seed to an engine that keeps images in a graph driver, for its builder knows no layouts: in the form of `docker save`, whose
- * layers may be compressed in any way. Gives the context under which a build of that engine finds it.
+ * layers may be compressed in any way. Gives the context under which a build of that engine finds it, and the way to be rid of it.
  */
 export async function loadSeed(
   { manifest, digest, source }: FoundSeed,
   builder: BuilderSettings,
   signal: AbortSignal | undefined,
   task: Task,
-): Promise<string> {
+): Promise<Pick<FoundSeed, 'context' | 'release'>> {
   const name = `slipway-mount:${digest.slice('sha256:'.length, 19)}`;
   const path = ({ digest: of }: Descriptor) => `blobs/sha256/${of.slice('sha256:'.length)}`;
   const index = [{ Config: path(manifest.config), RepoTags: [name], Layers: manifest.layers.map(path) }];
@@ -41,7 +41,11 @@ export async function loadSeed(
     ...(signal !== undefined && { signal }),
   });
   task.log(`Loaded ${name} into the engine.`);
-  return `docker-image://${name}`;
+  const release = async () => {
+    const args = ['image', 'rm', '--no-prune', name];
+    await run({ program: builder.program ?? 'docker', args, accept: [0, 1] });
+  };
+  return { context: `docker-image://${name}`, release };
 }
 
 function fileEntry(name: string, size: number): TarMember['entry'] {

@@ -32,7 +32,7 @@ export function storeCarrier(
       if (found.kind === 'none') return undefined;
       const seed = await readLayout(folder);
       if (await canExport(builder, signal)) return seed;
-      return { ...seed, context: await loadSeed(seed, builder, signal, task) };
+      return { ...seed, ...(await loadSeed(seed, builder, signal, task)) };
     },
     reference: () => undefined,
     pushed: async () => undefined,
