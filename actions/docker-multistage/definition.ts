@@ -191,4 +191,5 @@ export const definition = defineAction({
     reused: 'true when the image was there already and nothing was made.',
     attestations: 'JSON of what was attached to the image: place, subject, predicateType, signed, digest.',
   },
+  post: true,
 });

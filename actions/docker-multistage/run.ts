@@ -38,6 +38,7 @@ import type { definition } from './definition.ts';
 import { existingPlaces, openDeliveries, readNames, readRegistries } from './deliveries.ts';
 import { exportImage } from './export.ts';
 import { readImages } from './images.ts';
+import { LiftCaches, saveLiftCaches, withLifts } from './lift.ts';
 import { lintImage, parseLevels } from './lint.ts';
 import { runImages } from './many.ts';
 import { openMounts, readMounts } from './mounts.ts';
@@ -72,6 +73,11 @@ export async function main(host: Host, inputs: ImageInputs): Promise<void> {
           ],
     ),
   );
+}
+
+/** Saves what Go's caches gained, also after a failure. */
+export async function post(host: Host, inputs: ImageInputs): Promise<void> {
+  await saveLiftCaches(host, inputs);
 }
 
 export type ImageInputs = Inputs<typeof definition>;
@@ -123,7 +129,8 @@ export async function runImage(
   const own = shared ?? (await openRegistries(host, inputs));
   try {
     const { client } = own;
-    const plan = await planFrom(host, own, request, planOnly);
+    const liftable = withLifts(host, inputs, request, own.images, own.lifts, planOnly);
+    const plan = await planFrom(host, own, liftable, planOnly);
     warn(host, plan);
     if (inputs.lint) lintImage(host, plan, levels);
     if (planOnly) {
@@ -162,6 +169,7 @@ export interface Registries {
   readonly images: ResolveImage;
   /** As `images`, with every blob fetched once. */
   readonly kept: ResolveImage;
+  readonly lifts: LiftCaches;
 }
 
 export async function openRegistries(host: Host, inputs: ImageInputs): Promise<Registries> {
@@ -173,7 +181,8 @@ export async function openRegistries(host: Host, inputs: ImageInputs): Promise<R
     known.set(name, found);
     return found;
   };
-  return { client, images, kept: keepBlobs(images, join(host.temporary, 'blobs')) };
+  const kept = keepBlobs(images, join(host.temporary, 'blobs'));
+  return { client, images, kept, lifts: new LiftCaches(host, inputs) };
 }
 
 async function resolve(client: RegistryClient, ...[reference, platform]: Parameters<ResolveImage>) {

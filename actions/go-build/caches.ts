@@ -5,6 +5,7 @@ import type { Store } from '../../shared/cache/index.ts';
 import { OWN_FOLDER } from '../../shared/content/index.ts';
 import {
   type CacheRun,
+  type GoCache,
   type GoEnvironment,
   type GoIdentity,
   type GoPlan,
@@ -16,7 +17,6 @@ import {
   saveGoCaches,
 } from '../../shared/go/index.ts';
 import type { Host, RunContext, Task } from '../../shared/host/index.ts';
-import { openStore } from './store.ts';
 
 /** What the post step has to know, in a file: it holds a name for every cached object, more than a step's state should. */
 interface Memory {
@@ -26,16 +26,22 @@ interface Memory {
 
 const STATE = 'go-build-caches';
 
+/** A step that has caches of several kinds keeps each under a name of its own. */
+type StateName = string;
+
 /** The caches of one go-build step, from restoring before the build to saving in the post step. */
 export class StepCaches {
   readonly #host: Host;
   readonly #store: Store | undefined;
+  readonly #state: StateName;
+  readonly #asked = new Map<string, Promise<void>>();
   #restored: RestoredCache[] = [];
   #file: string | undefined;
 
-  constructor(host: Host, store: Store | undefined) {
+  constructor(host: Host, store: Store | undefined, state: StateName = STATE) {
     this.#host = host;
     this.#store = store;
+    this.#state = state;
   }
 
   /**
@@ -66,6 +72,28 @@ export class StepCaches {
     this.#remember(false);
   }
 
+  /** Brings the caches of builds that have no plan, each once; `folder` is one of Slipway's own, which the post step finds again. */
+  async restoreOnce(
+    caches: (run: CacheRun) => readonly (GoCache | undefined)[],
+    folder: string,
+    task: Task,
+  ): Promise<void> {
+    const store = this.#store;
+    if (store === undefined) return;
+    const wanted = caches(cacheRun(this.#host.run)).filter((cache) => cache !== undefined);
+    for (const cache of wanted) {
+      if (this.#asked.has(cache.key)) continue;
+      const restored = restoreGoCaches(store, [cache], task, this.#options());
+      this.#asked.set(
+        cache.key,
+        restored.then((one) => void this.#restored.push(...one)),
+      );
+    }
+    await Promise.all(wanted.map(({ key }) => this.#asked.get(key)));
+    this.#file ??= join(folder, `go-caches-${randomUUID()}.json`);
+    this.#remember(false);
+  }
+
   /** After a build that succeeded: what is saved is whole. */
   built(): void {
     if (this.#file !== undefined) this.#remember(true);
@@ -75,7 +103,7 @@ export class StepCaches {
     const memory: Memory = { restored: this.#restored, complete };
     mkdirSync(dirname(this.#file!), { recursive: true });
     writeFileSync(this.#file!, JSON.stringify(memory));
-    this.#host.saveState(STATE, this.#file!);
+    this.#host.saveState(this.#state, this.#file!);
   }
 
   #options() {
@@ -88,18 +116,22 @@ function cacheRun({ branch, baseBranch, defaultBranch, sha }: RunContext): Cache
 }
 
 /** Whether `main` came so far that there is something to save. */
-export function hasStepCaches(host: Host): boolean {
-  return (host.state(STATE) ?? '') !== '';
+export function hasStepCaches(host: Host, state: StateName = STATE): boolean {
+  return (host.state(state) ?? '') !== '';
 }
 
 /** The post step: saves what the build gained, also when it failed or a later step did. */
-export async function saveStepCaches(host: Host, inputs: Parameters<typeof openStore>[1]): Promise<void> {
-  if (!hasStepCaches(host)) return;
-  const file = host.state(STATE)!;
+export async function saveStepCaches(
+  host: Host,
+  openStore: () => Store | undefined,
+  state: StateName = STATE,
+): Promise<void> {
+  if (!hasStepCaches(host, state)) return;
+  const file = host.state(state)!;
   if (!existsSync(file)) return host.log('Nothing is saved: a later step has emptied the workspace.');
   const memory = JSON.parse(readFileSync(file, 'utf8')) as Memory;
   rmSync(file, { force: true });
-  const store = openStore(host, inputs);
+  const store = openStore();
   if (store === undefined) return;
   if (!host.run.trusted) {
     host.log(

@@ -33,7 +33,7 @@ export async function main(host: Host, inputs: GoBuildInputs): Promise<void> {
 
 /** Saves what the run gained, also after a failure. */
 export async function post(host: Host, inputs: GoBuildInputs): Promise<void> {
-  await saveStepCaches(host, inputs);
+  await saveStepCaches(host, () => openStore(host, inputs));
 }
 
 /** A plan that knows what earlier runs on other machines built. */

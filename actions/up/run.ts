@@ -6,6 +6,7 @@ import { describePlan, imageId } from '../../shared/image/index.ts';
 import { differences, factsOf } from '../../shared/lift/index.ts';
 import { parsePlatform } from '../../shared/oci/index.ts';
 import { summary } from '../../shared/report/index.ts';
+import { hasLiftCaches, saveLiftCaches } from '../docker-multistage/lift.ts';
 import { type ImageRun, referenceOf, runImage } from '../docker-multistage/run.ts';
 import { hasStepCaches, StepCaches, saveStepCaches } from '../go-build/caches.ts';
 import { buildWithCaches, planWithCaches } from '../go-build/run.ts';
@@ -42,7 +43,10 @@ export async function main(host: Host, inputs: UpInputs): Promise<void> {
 
 /** Saves what the run gained for the next one, also after a failure. */
 export async function post(host: Host, inputs: UpInputs): Promise<void> {
-  if (hasStepCaches(host)) await saveStepCaches(host, (await openService(host, inputs)).build);
+  if (!hasStepCaches(host) && !hasLiftCaches(host)) return;
+  const { build, image } = await openService(host, inputs);
+  await saveStepCaches(host, () => openStore(host, build));
+  if (image.kind === 'image') await saveLiftCaches(host, image.inputs);
 }
 
 const NO_STAGES: StagesReading = { file: '', lifted: [], kept: [] };

@@ -73,15 +73,30 @@ export function liftStages(
   const dockerfile = readDockerfile(request);
   const lifter = new Lifter(request, dockerfile, options);
   return Object.fromEntries(
-    dockerfile.stages.filter(isCandidate).map((stage) => {
+    candidates(dockerfile).map((stage) => {
       const name = stage.name ?? String(stage.index);
       return [name, lifter.stage(stage.index, name)];
     }),
   );
 }
 
-/** Stages that look as if they compiled Go: of these a plan says why they are not lifted. */
-function isCandidate({ from, instructions }: Stage): boolean {
+/** Stages that others copy from and that look as if they compiled Go: of these a plan says why they are not lifted. */
+function candidates({ stages }: Dockerfile): readonly Stage[] {
+  const instructions = stages.flatMap((stage) => stage.instructions);
+  const sources = new Set(
+    instructions.flatMap(({ flags }) =>
+      flags.flatMap(({ name, value }) => {
+        if (name === 'from') return [String(value).toLowerCase()];
+        return name === 'mount' ? (/(?:^|,)from=([^,]*)/.exec(String(value))?.[1] ?? []) : [];
+      }),
+    ),
+  );
+  return stages.filter(
+    (stage) => looksLikeGo(stage) && (sources.has(String(stage.index)) || sources.has(stage.name ?? '')),
+  );
+}
+
+function looksLikeGo({ from, instructions }: Stage): boolean {
   const runs = instructions.filter(({ keyword }) => keyword === 'RUN');
   return runs.length > 0 && (/golang/.test(from) || runs.some((run) => compilesGo(scriptOf(run))));
 }
