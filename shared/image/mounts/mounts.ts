@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Dockerfile, ResolvedStage } from '../../dockerfile/index.ts';
+import type { Dockerfile, ResolvedStage, StageGraph } from '../../dockerfile/index.ts';
 import type { Task } from '../../host/index.ts';
 import type { Platform } from '../../oci/index.ts';
 
@@ -15,6 +15,8 @@ export interface MountSeeds {
 /** The solve that cache mounts are wanted for. */
 export interface SeedRequest {
   readonly dockerfile: Dockerfile;
+  /** All that the target needs: what takes files of a stage decides whether a folder of it can become a mount. */
+  readonly graph?: StageGraph;
   /** The stages that will be run, resolved. */
   readonly stages: readonly ResolvedStage[];
   readonly platform: Platform;
@@ -29,6 +31,8 @@ export interface SeededDockerfile {
   readonly source: string;
   /** Named contexts that it needs, in buildx's words. */
   readonly contexts: Readonly<Record<string, string>>;
+  /** Whether a solve failed because of what is added here, so that it is to be tried again without. */
+  blamed(error: unknown): boolean;
   /** Keeps what the mounts hold after the solve; only called for trusted runs, on the same builder, right after it. */
   save(again: SolveAgain, task: Task): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatBytes, type Task } from '../../host/index.ts';
+import { Failure, formatBytes, type Task } from '../../host/index.ts';
 import { formatPlatform } from '../../oci/index.ts';
 import type { BuilderSettings } from '../builder/arguments.ts';
 import { attempt } from '../results/attempt.ts';
@@ -13,7 +13,7 @@ import {
   writtenUses,
 } from './cache-mount.ts';
 import type { FoundSeed, SeedCarrier } from './carrier.ts';
-import { addedUses } from './go-cache.ts';
+import { goCacheMounts } from './go-cache.ts';
 import { type Keeping, keepMounts, type ReportMount } from './keep.ts';
 import type { MountSeeds, SeededDockerfile, SeedRequest } from './mounts.ts';
 import { type SeedRun, seedNames } from './names.ts';
@@ -53,9 +53,13 @@ async function prepare(
   request: SeedRequest,
   task: Task,
 ): Promise<SeededDockerfile | undefined> {
-  const { dockerfile, stages } = request;
+  const { dockerfile, graph, stages } = request;
   const { carrier, goCache } = options;
-  const added = goCache ? addedUses(dockerfile, stages) : [];
+  const running = new Set(stages.map(({ index }) => index));
+  const added =
+    goCache && graph !== undefined
+      ? goCacheMounts(dockerfile, graph).uses.filter(({ stage }) => running.has(stage.index))
+      : [];
   const all = cacheMounts(dockerfile, [...writtenUses(stages), ...added]);
   if (all.length === 0) return undefined;
   const used = carrier === undefined ? [] : await findSeeds(all, carrier, options, request, task);
@@ -73,6 +77,7 @@ async function prepare(
   return {
     source: seededSource(dockerfile, mounts, [...unnamed]),
     contexts: { ...Object.fromEntries(seeds), ...trim },
+    blamed: (error) => error instanceof Failure && OWN_STEP.test(error.message),
     save: async (again, child) => {
       if (carrier === undefined || used.length === 0) return;
       const keeping: Keeping = { ...options, carrier, request };
@@ -84,6 +89,9 @@ async function prepare(
     },
   };
 }
+
+/** BuildKit names the step that fetches a named context after it. */
+const OWN_STEP = /^\[context slipway-(?:mount-\d+|trim)\]|slipway-mount-\d+|slipway-mount:/;
 
 /** Finds what each mount starts from. Mounts that the builder holds, and those that cannot be carried, are left out. */
 async function findSeeds(
