@@ -92,7 +92,9 @@ export async function planImage(
   const warnings: PlanWarning[] = [];
   const planner = new Planner(request, dockerfile, ignore, images, digests, temporary, warnings);
   const graphs = await Promise.all(request.platforms.map((platform) => planner.graph(platform)));
-  const identity = await planner.identify(graphs, clock());
+  // One moment for all: a key must not change because its time ends while the image is made.
+  const now = clock();
+  const identity = await planner.identify(graphs, now);
   const outlines = await Promise.all(
     graphs.map((graph, at) => planner.outline(graph, identity.platforms[at]!)),
   );
@@ -119,7 +121,7 @@ export async function planImage(
         return withPlatforms(complete);
       },
       pinned: (reference, platform) => planner.pinned(reference, platform),
-      identifyAgain: () => planner.anew().identify(graphs, clock()),
+      identifyAgain: () => planner.anew().identify(graphs, now),
     };
   };
   return withPlatforms(outlines);

@@ -11,6 +11,7 @@ import { definition as upDefinition } from '../../../actions/up/definition.ts';
 import { main as up } from '../../../actions/up/run.ts';
 import { run } from '../../../shared/exec/index.ts';
 import { readInputs } from '../../../shared/host/index.ts';
+import type { ImagePlan } from '../../../shared/image/index.ts';
 import type { Descriptor } from '../../../shared/oci/index.ts';
 import { makeContext } from '../../conformance/image/context.ts';
 import {
@@ -46,12 +47,12 @@ async function make(
   folder: string,
   inputs: Readonly<Record<string, string>>,
   options: { trusted?: boolean; cache?: string } = {},
-): Promise<MadeImage & { readonly host: MemoryHost }> {
+): Promise<MadeImage & { readonly host: MemoryHost; readonly plan: ImagePlan }> {
   const host = { ...memoryHost(folder), run: { trusted: options.trusted ?? true } };
   const given = readInputs(definition, (name) => ({ push: 'true', ...inputs })[name]);
   const request = readRequest(host, given, options.cache ?? cacheFolder(), {});
-  const { made } = await runImage(host, given, request, false);
-  return { ...made!, host };
+  const { made, plan } = await runImage(host, given, request, false);
+  return { ...made!, host, plan };
 }
 
 /** The requests that a registry has answered since the last call: method, path below /v2/, and status. */
@@ -398,7 +399,7 @@ describeWith(
       await make(checkout(staged()), inputs);
       const never = await make(checkout(staged()), { ...inputs, 'max-age': '0' });
       expect(built(never)).toBe(true);
-      expect(never.result.plan.platforms[0]!.identity.stages[0]!.unkeyed?.reason).toMatch(/max-age is 0/);
+      expect(never.plan.platforms[0]!.identity.stages[0]!.unkeyed?.reason).toMatch(/max-age is 0/);
       const days = await make(checkout(staged()), { ...inputs, 'max-age': '1d' });
       expect(built(days)).toBe(true);
     });
