@@ -38,8 +38,8 @@ const GATHER = 64 * 1024;
 /**
  * A tar archive as a stream of bytes that depend on the members alone, the same that Go's archive/tar writes: ustar where it
  * fits, else PAX records for what does not (POSIX.1-2024, pax). No access or change times, no user names. Chunks of content from
- * 16 KiB on are passed through by reference, so their memory must not be used again. Throws a Failure when a content has another
- * length than its entry says.
+ * 16 KiB on are passed through by reference: where their memory is used again for the next one, a chunk of the archive has to be
+ * done with before the next is asked for, too. Throws a Failure when a content has another length than its entry says.
  */
 export async function* writeTar(
   members: AsyncIterable<TarMember> | Iterable<TarMember>,
@@ -84,23 +84,31 @@ export function padding(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 
-/** Collects small pieces, so that whoever hashes and compresses the archive is not called for every header. */
+/** Collects copies of small pieces, so that whoever hashes and compresses the archive is not called for every header. */
 class Gather {
   size = 0;
-  #pieces: Uint8Array[] = [];
+  #bytes: Buffer | undefined;
 
   get full(): boolean {
     return this.size >= GATHER;
   }
 
   add(piece: Uint8Array): void {
-    this.#pieces.push(piece);
-    this.size += piece.length;
+    const wanted = this.size + piece.length;
+    const length = this.#bytes?.length ?? 0;
+    if (this.#bytes === undefined || wanted > length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(GATHER + SMALL + BLOCK, wanted));
+      this.#bytes?.copy(larger, 0, 0, this.size);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(piece, this.size);
+    this.size = wanted;
   }
 
+  /** The bytes, which are the caller's from now on. */
   take(): Buffer {
-    const bytes = Buffer.concat(this.#pieces, this.size);
-    this.#pieces = [];
+    const bytes = this.#bytes?.subarray(0, this.size) ?? EMPTY;
+    this.#bytes = undefined;
     this.size = 0;
     return bytes;
   }

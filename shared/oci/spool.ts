@@ -37,7 +37,7 @@ export class Spool {
   /** All that was written so far, as often as it is asked for. */
   async *read(): AsyncGenerator<Uint8Array> {
     if (this.#file === undefined) yield* [...this.#chunks];
-    else yield* createReadStream(this.#path, { end: this.size - 1, highWaterMark: 2 ** 20 });
+    else yield* createReadStream(this.#path, { end: this.size - 1, highWaterMark: 256 * 1024 });
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, createWriteStream, lstatSync, readFileSync } from 'node:fs';
+import { closeSync, createWriteStream, lstatSync, openSync, readSync } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -21,8 +21,10 @@ export interface Contents {
   prepare(files: Iterable<RegularFile>): Promise<void>;
   /**
    * The bytes of a file; of one of this machine checked against its name in keys (ContentDigests.name) where it is given. What
-   * `prepare` has not seen is an error.
+   * `prepare` has not seen is an error. Each chunk is there until the next one is asked for.
    */
+  lend(file: RegularFile, name?: string): AsyncIterable<Uint8Array>;
+  /** The same for those who keep chunks. */
   open(file: RegularFile, name?: string): AsyncIterable<Uint8Array>;
   read(file: RegularFile): Promise<Buffer>;
 }
@@ -32,12 +34,14 @@ export function createContents(
   directory: string,
   members: (archive: Archive) => Promise<LayerMembers>,
 ): Contents {
+  const memory = sharedMemory();
   const contents: Contents = {
     prepare: async (files) => {
       for (const [archive, wanted] of byArchive(files))
         await takeOut(await members(archive), wanted, directory);
     },
-    open: (file, name) => open(file, directory, name),
+    lend: (file, name) => open(file, directory, name, memory),
+    open: (file, name) => open(file, directory, name, freshMemory),
     read: async (file) => {
       await contents.prepare([file]);
       const chunks: Uint8Array[] = [];
@@ -126,33 +130,72 @@ async function* observed(
   }
 }
 
-function open(file: RegularFile, directory: string, name: string | undefined): AsyncIterable<Uint8Array> {
+/** Where bytes are read into. Memory for every chunk anew is freed late, and large layers would fill gigabytes with it. */
+interface Memory {
+  /** For what is `size` bytes in all, as far as is known. */
+  take(size: number): Buffer;
+  giveBack(memory: Buffer): void;
+}
+
+const CHUNK = 256 * 1024;
+
+const freshMemory: Memory = {
+  // One byte more shows the end at once.
+  take: (size) => Buffer.allocUnsafeSlow(Math.min(CHUNK, size + 1)),
+  giveBack: () => {},
+};
+
+function sharedMemory(): Memory {
+  const free: Buffer[] = [];
+  return { take: () => free.pop() ?? Buffer.allocUnsafeSlow(CHUNK), giveBack: (memory) => free.push(memory) };
+}
+
+function open(
+  file: RegularFile,
+  directory: string,
+  name: string | undefined,
+  memory: Memory,
+): AsyncIterable<Uint8Array> {
   const { content } = file;
   switch (content.kind) {
     case 'bytes':
       return one(content.bytes);
     case 'member':
-      return readFrom(spooled(directory, (content satisfies Member).digest));
+      return readFrom(spooled(directory, (content satisfies Member).digest), file.size, memory);
     case 'disk':
-      if (file.size <= SMALL) return small(content, name);
-      return name === undefined ? readFrom(content.path) : verified(file, content, name);
+      return name === undefined
+        ? readFrom(content.path, file.size, memory)
+        : verified(file, content, name, memory);
     case 'pending':
       throw new Error('The content of a stage that was not built yet is asked for.');
   }
 }
 
-/** Files up to here are read in one call: a stream for each of thousands costs more than what it reads. */
-const SMALL = 256 * 1024;
-
-async function* small(content: OnDisk, name: string | undefined): AsyncGenerator<Uint8Array> {
-  const bytes = readFileSync(diskPath(content.path));
-  if (name !== undefined && hashFor(name, bytes.length).update(bytes).digest('hex') !== digits(name))
-    throw otherThanNamed(content);
-  if (bytes.length > 0) yield bytes;
+/** In calls that wait: from the cache of the system they take less than a trip through the thread pool, where compression queues. */
+async function* readFrom(path: string, size: number, memory: Memory): AsyncGenerator<Buffer> {
+  const file = openFile(path);
+  let chunk = memory.take(size);
+  try {
+    for (let filled = 0; ; filled = 0) {
+      for (let got = -1; got !== 0 && filled < chunk.length; filled += got)
+        got = readSync(file, chunk, filled, chunk.length - filled, null);
+      if (filled > 0) yield chunk.subarray(0, filled);
+      if (filled < chunk.length) return;
+      memory.giveBack(chunk);
+      chunk = memory.take(CHUNK);
+    }
+  } finally {
+    memory.giveBack(chunk);
+    closeSync(file);
+  }
 }
 
-function readFrom(path: string): AsyncIterable<Uint8Array> {
-  return createReadStream(diskPath(path), { highWaterMark: 256 * 1024 });
+function openFile(path: string): number {
+  try {
+    return openSync(diskPath(path), 'r');
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? changed(path) : error;
+  }
 }
 
 async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -160,9 +203,14 @@ async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** The plan keyed the image by this name: other bytes must not go out under that key. */
-async function* verified(file: RegularFile, content: OnDisk, name: string): AsyncGenerator<Uint8Array> {
+async function* verified(
+  file: RegularFile,
+  content: OnDisk,
+  name: string,
+  memory: Memory,
+): AsyncGenerator<Uint8Array> {
   const hash = hashFor(name, file.size);
-  yield* observed(readFrom(content.path), (chunk) => hash.update(chunk));
+  yield* observed(readFrom(content.path, file.size, memory), (chunk) => hash.update(chunk));
   if (hash.digest('hex') !== digits(name)) throw otherThanNamed(content);
 }
 
