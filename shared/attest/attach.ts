@@ -96,7 +96,9 @@ async function attach(
     provide(place, EMPTY_CONFIG, EMPTY),
     ...layers.map((layer, index) => provide(place, layer, blobs[index]!.bytes)),
   ]);
-  return await place.putManifest(Buffer.from(JSON.stringify(manifest)), MediaType.ociManifest, []);
+  if (place.putReferrer === undefined)
+    throw new Error(`${place.name} takes nothing that refers to an image.`);
+  return await place.putReferrer(Buffer.from(JSON.stringify(manifest)), MediaType.ociManifest);
 }
 
 async function provide(place: AttestationPlace, blob: Descriptor, bytes: Buffer): Promise<void> {

@@ -163,8 +163,7 @@ class DirectoryLayout implements Layout {
       yield bytes;
     }
     await this.put(descriptor, content);
-    if (tags.length === 0) await this.#listReferrer(bytes, descriptor);
-    else
+    if (tags.length > 0)
       await this.#editIndex((entries) => [
         ...entries.filter(({ annotations: has }) => !tags.includes(has?.[REF_NAME] ?? '')),
         ...tags.map((tag) => ({ ...descriptor, annotations: { ...annotations, [REF_NAME]: tag } })),
@@ -182,9 +181,10 @@ class DirectoryLayout implements Layout {
   }
 
   /** What refers to another manifest has an entry without a name, as ORAS and buildx write it. */
-  async #listReferrer(bytes: Uint8Array, descriptor: Descriptor): Promise<void> {
-    const document = parseDocument(bytes, 'The manifest', descriptor.mediaType);
-    if (document.kind === 'index' || document.manifest.subject === undefined) return;
+  async putReferrer(bytes: Uint8Array, mediaType: string): Promise<Descriptor> {
+    const descriptor = await this.putManifest(bytes, mediaType, []);
+    const document = parseDocument(bytes, 'The manifest', mediaType);
+    if (document.kind === 'index') throw new Error('An index refers to nothing.');
     const { artifactType, config, annotations } = document.manifest;
     const entry: Descriptor = {
       ...descriptor,
@@ -195,6 +195,7 @@ class DirectoryLayout implements Layout {
       ...entries.filter((one) => !isReferrer(one) || one.digest !== entry.digest),
       entry,
     ]);
+    return descriptor;
   }
 
   async #subjectOf(entry: Descriptor): Promise<Digest | undefined> {

@@ -41,6 +41,7 @@ export function registryTarget(client: RegistryClient, { registry, repository }:
     },
     stream: (content) => client.stream(place, content),
     putManifest: (bytes, mediaType, tags) => putUnder(client, place, bytes, mediaType, tags),
+    putReferrer: (bytes, mediaType) => putUnder(client, place, bytes, mediaType, []),
   };
 }
 

@@ -118,9 +118,8 @@ export interface ImageTarget {
   ): Promise<void>;
   /** Stores a blob whose digest is known only when its last byte has been made. */
   stream(content: AsyncIterable<Uint8Array>): Promise<{ readonly digest: Digest; readonly size: number }>;
-  /**
-   * Stores a manifest or index by digest and, last of all, under each tag. Everything that it names must be there, but for its
-   * subject, among whose referrers it is listed.
-   */
+  /** Stores a manifest or index by digest and, last of all, under each tag. Everything that it names must be there. */
   putManifest(bytes: Uint8Array, mediaType: string, tags: readonly string[]): Promise<Descriptor>;
+  /** Stores a manifest that names another as its subject, and lists it among those that refer to that one. */
+  putReferrer?(bytes: Uint8Array, mediaType: string): Promise<Descriptor>;
 }

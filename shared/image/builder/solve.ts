@@ -10,7 +10,7 @@ import type { Directory } from '../files/tree.ts';
 import type { MountSeeds, SeededDockerfile, SolveAgain } from '../mounts/mounts.ts';
 import { instructionOf } from '../names.ts';
 import type { ImagePlan, PlatformPlan } from '../plan.ts';
-import { commonArguments, contextArguments } from './arguments.ts';
+import { cacheArguments, commonArguments, contextArguments } from './arguments.ts';
 import { runBuildx } from './buildx.ts';
 import { withoutPattern } from './crossing.ts';
 import { writeDockerfile } from './dockerfile.ts';
@@ -147,6 +147,7 @@ async function prepareCall(
       // biome-ignore format: one flag with its value a line
       args: [
         ...commonArguments(settings, plan.request),
+        ...(again ? [] : cacheArguments(settings, 'files')),
         ...contextArguments({ ...plan.request, contexts }, [platform.platform]),
         '--provenance=false',
         '--platform', formatPlatform(platform.platform),
