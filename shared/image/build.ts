@@ -2,9 +2,9 @@ import type { Key } from '../content/index.ts';
 import { Failure, type Task } from '../host/index.ts';
 import { assembleImage } from './assemble.ts';
 import { type BuilderSettings, noSettings } from './builder/arguments.ts';
+import { keepStages } from './builder/keep.ts';
 import type { BuildStep } from './builder/progress.ts';
-import type { BuilderRun } from './builder/run.ts';
-import { type MadeStages, makeStages } from './builder/stages.ts';
+import { type MadeStages, makeStages, type StageMaking } from './builder/stages.ts';
 import { type Delivery, RefusedImage } from './deliver.ts';
 import type { Directory } from './files/tree.ts';
 import { isStillAsPlanned } from './identity/confirm.ts';
@@ -132,8 +132,8 @@ class Build {
     // Before this run's keys take the place of the earlier ones.
     if (needed) await this.#compare();
     const built = made.map((one): ReadonlyMap<number, Directory> => one?.files ?? new Map());
-    const work = this.#assembleFrom(built);
     const kept = this.#keep(made.filter((one) => one !== undefined));
+    const work = this.#assembleFrom(built);
     await Promise.allSettled([work, kept]);
     await kept;
     return await work;
@@ -155,13 +155,14 @@ class Build {
   }
 
   async #makeStages(platform: PlatformPlan): Promise<MadeStages> {
-    const { results, seeds, reuse = true, trusted = false } = this.#options;
-    const { plan } = this;
-    const making = { builder: this.#builder, pins: plan.pinned, results, seeds, reuse, trusted };
-    const made = await makeStages(plan, platform, making, this.#task);
-    this.outcomes.push(...made.outcomes);
-    this.steps.push(...made.steps);
+    const made = await makeStages(this.plan, platform, this.#making, this.#task);
+    this.#tell(made);
     return made;
+  }
+
+  #tell({ outcomes, steps }: MadeStages): void {
+    this.outcomes.push(...outcomes);
+    this.steps.push(...steps);
   }
 
   /** What the branch has is what its readers know; it is asked for where something had to be made. */
@@ -174,22 +175,39 @@ class Build {
 
   /** Leaves for later runs what may be of use to them. It costs time alone if that fails. */
   async #keep(made: readonly MadeStages[]): Promise<void> {
-    const { trusted = false, results } = this.#options;
-    if (!trusted || !(await this.#confirm())) return;
-    const keys = new Map(made.flatMap((one) => [...one.keys]));
-    const all = made.flatMap((one) => one.results);
-    const saved = made.length === 0 ? undefined : results?.save(all, keys, this.#task);
-    await Promise.all([saved, ...made.flatMap((one) => one.keepMounts.map((keep) => keep(this.#task)))]);
+    const { trusted = false, results, signal } = this.#options;
+    try {
+      if (trusted && (await this.#confirm())) await keepStages(made, results, signal, this.#task);
+    } finally {
+      await Promise.all(made.map(({ release }) => release()));
+    }
   }
 
   async #whole(): Promise<ImageResult> {
-    const how = { ...this.#builder, keyTags: this.#tags, confirm: () => this.#confirm() };
-    return await buildWhole(this.plan, this.#deliveries, how, this.#task);
+    const { signal } = this.#options;
+    let kept = Promise.resolve();
+    const onStages = (made: readonly MadeStages[]) => {
+      for (const one of made) this.#tell(one);
+      kept = this.#keep(made);
+    };
+    const how = {
+      making: this.#making,
+      onStages,
+      confirm: () => this.#confirm(),
+      keyTags: this.#tags,
+      signal,
+    };
+    const work = buildWhole(this.plan, this.#deliveries, how, this.#task);
+    await Promise.allSettled([work]);
+    await Promise.allSettled([kept]);
+    return await work;
   }
 
-  get #builder(): BuilderRun {
+  get #making(): StageMaking {
+    const { results, seeds, reuse = true, trusted = false } = this.#options;
     const { builder: settings = noSettings, temporary, signal } = this.#options;
-    return { settings, temporary, signal };
+    const builder = { settings, temporary, signal };
+    return { builder, pins: this.plan.pinned, results, seeds, reuse, trusted };
   }
 
   #tagsOf(key: Key | undefined): KeyTags {

@@ -3,7 +3,7 @@ import type { Task } from '../host/index.ts';
 import { type ImageConfig, resolveFrom } from '../oci/index.ts';
 import type { MadeLayout } from './builder/engine.ts';
 import { makeWhole } from './builder/image.ts';
-import type { BuilderRun } from './builder/run.ts';
+import type { MadeStages, StageMaking } from './builder/stages.ts';
 import { type Delivery, deliver, deliverCopy } from './deliver.ts';
 import { imageParts, type PlatformParts } from './parts.ts';
 import type { ImagePlan } from './plan.ts';
@@ -13,10 +13,14 @@ import { recognize } from './reuse/recognize.ts';
 import { platformsOf } from './reuse/reuse.ts';
 
 /** What making an image with a builder needs beside its plan. */
-export interface WholeOptions extends BuilderRun {
+export interface WholeOptions {
+  readonly making: StageMaking;
+  /** Takes what came of the stages, as soon as they are made. */
+  readonly onStages: (stages: readonly MadeStages[]) => void;
   /** Asked once it is made: whether it is what the plan's keys stand for. */
   readonly confirm: () => Promise<boolean>;
   readonly keyTags: KeyTags;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -30,7 +34,8 @@ export async function buildWhole(
   options: WholeOptions,
   task: Task,
 ): Promise<ImageResult> {
-  const made = await task.task('Build with BuildKit', (child) => makeWhole(plan, options, child));
+  const made = await task.task('Build with BuildKit', (child) => makeWhole(plan, options.making, child));
+  options.onStages(made.stages);
   const parts = plan.identity.files === undefined ? undefined : await restate(plan, made, task);
   return parts !== undefined && (await options.confirm())
     ? await deliverRestated(plan, parts, made, deliveries, options, task)

@@ -91,8 +91,6 @@ export function contextArguments(request: ImageRequest, platforms: readonly Plat
 export function imageArguments(settings: BuilderSettings, request: ImageRequest): string[] {
   return [
     ...one('--target', request.target),
-    '--platform',
-    request.platforms.map(formatPlatform).join(','),
     ...each(
       '--label',
       Object.entries(request.labels).map(([key, value]) => `${key}=${value}`),
@@ -103,18 +101,8 @@ export function imageArguments(settings: BuilderSettings, request: ImageRequest)
     ...(settings.attests.some((attest) => attest.startsWith('type=provenance'))
       ? []
       : ['--provenance=false']),
-    ...cacheArguments(settings, 'image'),
-    '--build-arg',
-    `SOURCE_DATE_EPOCH=${request.epoch}`,
+    ...each('--cache-to', settings.cacheTo),
   ];
-}
-
-/** Where a builder leaves its own cache, once it has made what was asked for. Files have no place for one that lies in the image. */
-export function cacheArguments({ cacheTo }: BuilderSettings, output: 'image' | 'files'): string[] {
-  return each(
-    '--cache-to',
-    cacheTo.filter((cache) => output === 'image' || !/(^|,)type=inline(,|$)/i.test(cache)),
-  );
 }
 
 function annotationArgument({ kind, platform, key, value }: ImageAnnotation): string {

@@ -59,8 +59,8 @@ export interface Demand {
 }
 
 /**
- * Goes from the stages that are wanted to those that they need: one whose files can be had ends the way, unless more than its files is
- * needed of it. `ready` says of which stages the files are there already.
+ * Goes from the stages whose files are wanted, and from those that a builder carries out in any case, to the stages that they need: one whose files can be
+ * had ends the way, unless more than its files is needed of it.
  */
 export function demandOf(
   plans: readonly StagePlan[],
@@ -70,6 +70,7 @@ export function demandOf(
     readonly isReady: (index: number, forBuilder: boolean) => boolean;
     readonly canBeHad: (index: number) => boolean;
   },
+  carriedOut: Iterable<number> = [],
 ): Demand {
   const runs = new Set<number>();
   const takes = new Set<number>();
@@ -88,6 +89,7 @@ export function demandOf(
     else if (state.canBeHad(index)) takes.add(index);
     else run(index);
   };
+  for (const index of carriedOut) run(index);
   for (const index of wanted) need(index, false);
   return { runs, takes };
 }

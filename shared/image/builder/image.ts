@@ -1,48 +1,92 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Task } from '../../host/index.ts';
 import { type Descriptor, type Index, MediaType, openLayout } from '../../oci/index.ts';
 import { annotationsFor } from '../annotations.ts';
 import { descriptor } from '../manifest.ts';
-import type { ImagePlan } from '../plan.ts';
+import type { ImagePlan, PlatformPlan } from '../plan.ts';
 import type { ImageRequest } from '../request.ts';
-import { commonArguments, contextArguments, imageArguments, outputAttributes } from './arguments.ts';
-import { runBuildx } from './buildx.ts';
-import { writeDockerfile } from './dockerfile.ts';
+import { imageArguments, outputAttributes } from './arguments.ts';
+import { deriveBuild } from './derived.ts';
 import { canExport, checkForEngine, type MadeLayout, saveFromEngine } from './engine.ts';
-import type { BuilderRun } from './run.ts';
+import { type GatheredStages, gatherStages, type MadeStages, type StageMaking } from './stages.ts';
 
-/** Lets a builder make the whole image, into a layout. */
-export async function makeWhole(plan: ImagePlan, builder: BuilderRun, task: Task): Promise<MadeLayout> {
-  const folder = join(builder.temporary, 'whole');
-  await mkdir(folder, { recursive: true });
+/** An image that a builder made, and what it left behind of its stages. */
+export interface MadeWhole extends MadeLayout {
+  readonly stages: readonly MadeStages[];
+}
+
+/**
+ * Lets a builder make the whole image, into a layout. Stages whose files are at hand are not run for it; with attestations they are, for
+ * these shall say what the user's own Dockerfile does.
+ */
+export async function makeWhole(plan: ImagePlan, making: StageMaking, task: Task): Promise<MadeWhole> {
+  const { builder } = making;
   const exports = await canExport(builder.settings, builder.signal);
   if (!exports) checkForEngine(plan.request, builder.settings);
+  const attested = builder.settings.attests.length > 0;
+  const how = attested ? plainly(making) : making;
+  const gathered = await Promise.all(
+    plan.platforms.map((platform) =>
+      attested ? everything(platform) : gatherStages(plan, platform, how, task),
+    ),
+  );
+  try {
+    return await makeFrom(plan, how, gathered, exports, task);
+  } catch (error) {
+    await Promise.all(gathered.map(({ release }) => release()));
+    throw error;
+  }
+}
+
+function plainly(making: StageMaking): StageMaking {
+  return { ...making, results: undefined, seeds: undefined, pins: async () => undefined };
+}
+
+/** All stages of a platform, carried out by the builder. */
+function everything(plan: PlatformPlan): GatheredStages {
+  const { stages, platform } = plan;
+  const release = async () => {};
+  const finish = (): MadeStages => ({
+    files: new Map(),
+    contents: new Map(),
+    outcomes: stages.map(({ stage: { index } }) => ({ platform, stage: index, how: 'built' })),
+    steps: [],
+    results: [],
+    keys: new Map(),
+    keepMounts: [],
+    release,
+  });
+  return { build: { plan, runs: stages.map(({ stage }) => stage), atHand: new Map() }, finish, release };
+}
+
+async function makeFrom(
+  plan: ImagePlan,
+  { builder, pins, seeds }: StageMaking,
+  gathered: readonly GatheredStages[],
+  exports: boolean,
+  task: Task,
+): Promise<MadeWhole> {
+  const folder = join(builder.temporary, `whole-${randomUUID()}`);
   const destination = join(folder, 'image');
+  const platforms = gathered.map(({ build }) => build);
+  const need = `This image has to be made by BuildKit (${reasonOf(plan)})`;
+  const derived = await deriveBuild({ plan, platforms, builder, pins, seeds, folder, need }, task);
+  const tag = `slipway-handover:${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
   const output = exports
     ? `type=oci,tar=false,dest=${destination},${outputAttributes(plan.request)}`
     : 'type=docker';
-  const tag = `slipway-handover:${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
-  await runBuildx({
-    settings: builder.settings,
-    signal: builder.signal,
-    task,
-    dockerfile: plan.dockerfile.path,
-    need: `This image has to be made by BuildKit (${reasonOf(plan)})`,
-    // biome-ignore format: one flag with its value a line
-    args: [
-      ...commonArguments(builder.settings, plan.request),
-      ...contextArguments(plan.request, plan.request.platforms),
-      ...imageArguments(builder.settings, exports ? plan.request : { ...plan.request, annotations: [] }),
-      '--file', await writeDockerfile(plan, plan.dockerfile.source, folder),
-      '--output', output,
-      ...(exports ? [] : ['--tag', tag]),
-      plan.request.context,
-    ],
-  });
+  const request = exports ? plan.request : { ...plan.request, annotations: [] };
+  const args = [...imageArguments(builder.settings, request), '--output', output];
+  const steps = await derived.call({ args: exports ? args : [...args, '--tag', tag] }, task);
   const made = exports ? await openMade(destination) : await saveFromEngine(plan, builder, tag, folder);
-  return { ...made, root: annotated(made.root, plan.request) };
+  const stages = gathered.map(({ finish }) => finish(derived));
+  return {
+    ...made,
+    root: annotated(made.root, plan.request),
+    stages: stages.map((one, at) => (at > 0 ? one : { ...one, steps, keepMounts: [derived.keepMounts] })),
+  };
 }
 
 function reasonOf(plan: ImagePlan): string {

@@ -28,11 +28,12 @@ import {
   keyOf,
   resultName,
 } from './demand.ts';
+import { type DerivedBuild, deriveBuild, type PlatformBuild } from './derived.ts';
 import { type HandedIn, handIn } from './hand-in.ts';
 import { pickPaths } from './handover.ts';
 import type { BuildStep } from './progress.ts';
 import type { BuilderRun, PinnedDigest } from './run.ts';
-import { type Solved, solve } from './solve.ts';
+import { extract } from './solve.ts';
 
 /** How files of stages are come by. */
 export interface StageMaking {
@@ -61,6 +62,10 @@ export interface MadeStages {
   readonly keys: ReadonlyMap<string, Key>;
   /** Keeps what cache mounts hold; by trusted runs alone. */
   readonly keepMounts: readonly ((task: Task) => Promise<void>)[];
+  /** Takes out of the builder what is worth keeping and was not needed here; undefined where there is nothing. */
+  readonly late?: (task: Task) => Promise<readonly MadeResult[]>;
+  /** Takes back what was put into an engine for the builder; to be called when nothing more is asked of it. */
+  readonly release: () => Promise<void>;
 }
 
 /**
@@ -74,10 +79,36 @@ export async function makeStages(
   task: Task,
 ): Promise<MadeStages> {
   const maker = new StageMaker(plan, platform, making, task);
+  return await released(maker, () => maker.make());
+}
+
+/** What a builder is given that makes the whole image for a platform. */
+export interface GatheredStages {
+  readonly build: PlatformBuild;
+  /** To be called once the builder has made it. */
+  readonly finish: (derived: DerivedBuild) => MadeStages;
+  /** Takes back what was put into an engine. */
+  readonly release: () => Promise<void>;
+}
+
+/** Comes by the files that a builder can be given, so that it need not run the stages that they are of. */
+export async function gatherStages(
+  plan: ImagePlan,
+  platform: PlatformPlan,
+  making: StageMaking,
+  task: Task,
+): Promise<GatheredStages> {
+  const maker = new StageMaker(plan, platform, making, task);
+  return await released(maker, () => maker.gather());
+}
+
+/** Work that, when it fails, takes back what it put into an engine. */
+async function released<T>(maker: StageMaker, work: () => Promise<T>): Promise<T> {
   try {
-    return await maker.make();
-  } finally {
+    return await work();
+  } catch (error) {
     await maker.release();
+    throw error;
   }
 }
 
@@ -100,7 +131,7 @@ class StageMaker {
   readonly #handedIn = new Map<number, Promise<HandedIn>>();
   readonly #outcomes = new Map<number, StageOutcome>();
   readonly #steps: BuildStep[] = [];
-  readonly #keepMounts: NonNullable<Solved['keepMounts']>[] = [];
+  readonly #keepMounts: DerivedBuild['keepMounts'][] = [];
   #recorded: ReadonlyMap<string, RecordedResult> = new Map();
   #solves = 0;
 
@@ -116,11 +147,58 @@ class StageMaker {
 
   async make(): Promise<MadeStages> {
     await this.#lookUp();
-    for (let demand = this.#demand(); !isMet(demand); demand = this.#demand()) {
+    const roots = this.#roots.map(({ index }) => index);
+    for (let demand = this.#demand(roots); !isMet(demand); demand = this.#demand(roots)) {
       const taken = [...demand.takes].map((index) => this.#take(index));
       const first = demand.runs.size === 0 ? [] : [this.#solveFirst(demand)];
       await allDone([...taken, ...first]);
     }
+    return this.#made();
+  }
+
+  /** Comes by what can be had without a builder of what it needs for making the whole image. */
+  async gather(): Promise<GatheredStages> {
+    await this.#lookUp();
+    const { graph, stages } = this.#platform;
+    const demanded = () => this.#demand([], [graph.target]);
+    for (let { takes } = demanded(); takes.size > 0; { takes } = demanded())
+      await allDone([...takes].map((index) => this.#take(index)));
+    const { runs } = demanded();
+    const atHand = stages.flatMap(({ stage: { index } }) => [
+      ...(runs.has(index) ? this.#takenBy(index) : []),
+    ]);
+    return {
+      build: await this.#buildOf(
+        runs,
+        [...new Set(atHand)].filter((index) => !runs.has(index)),
+      ),
+      finish: (derived) => this.#finish(runs, derived),
+      release: () => this.release(),
+    };
+  }
+
+  /** What a builder left behind that made the whole image. */
+  #finish(runs: ReadonlySet<number>, derived: DerivedBuild): MadeStages {
+    const { platform } = this.#platform;
+    for (const stage of runs) this.#outcomes.set(stage, { platform, stage, how: 'built' });
+    const wanted = this.#wantedOf(runs);
+    const late = async (task: Task): Promise<MadeResult[]> => {
+      const folder = join(this.#folder, 'late');
+      const { files } = await extract(
+        derived,
+        { plan: this.#plan, platform: this.#platform, wanted, folder, again: true },
+        task,
+      );
+      return [...files].flatMap(([index, tree]) => {
+        const { name, identity, paths } = this.#candidates.get(index)!;
+        const key = keyOf(identity?.key, paths);
+        return key === undefined ? [] : [{ name, keys: [key], files: tree }];
+      });
+    };
+    return { ...this.#made(), ...(wanted.size > 0 && { late }) };
+  }
+
+  #made(): MadeStages {
     return {
       files: this.#files,
       contents: this.#contentsOfRoots(),
@@ -129,6 +207,7 @@ class StageMaker {
       results: this.#resultsToKeep(),
       keys: this.#keys(),
       keepMounts: this.#keepMounts,
+      release: () => this.release(),
     };
   }
 
@@ -138,25 +217,22 @@ class StageMaker {
       const handed = await one.catch(() => undefined);
       await handed?.release().catch(() => {});
     }
+    this.#handedIn.clear();
   }
 
   get #roots(): Candidate[] {
     return [...this.#candidates.values()].filter(({ isRoot }) => isRoot);
   }
 
-  #demand(): Demand {
-    const { stages } = this.#platform;
-    return demandOf(
-      stages,
-      this.#candidates,
-      this.#roots.map(({ index }) => index),
-      {
-        // Devices and pipes cannot be handed to a builder: it has them in its own cache.
-        isReady: (index, forBuilder) =>
-          this.#files.has(index) && (!forBuilder || membersOf(this.#files.get(index)!) !== undefined),
-        canBeHad: (index) => !this.#files.has(index) && (this.#found.has(index) || this.#canLift(index)),
-      },
-    );
+  #demand(wanted: Iterable<number>, carriedOut: Iterable<number> = []): Demand {
+    const state = {
+      // Devices and pipes cannot be handed to a builder: it has them in its own cache.
+      isReady: (index: number, forBuilder: boolean) =>
+        this.#files.has(index) && (!forBuilder || membersOf(this.#files.get(index)!) !== undefined),
+      canBeHad: (index: number) =>
+        !this.#files.has(index) && (this.#found.has(index) || this.#canLift(index)),
+    };
+    return demandOf(this.#platform.stages, this.#candidates, wanted, state, carriedOut);
   }
 
   #canLift(index: number): boolean {
@@ -289,30 +365,28 @@ class StageMaker {
   }
 
   async #solve(runs: ReadonlySet<number>, needed: readonly number[]): Promise<void> {
-    const { stages, platform } = this.#platform;
-    const own = stages.filter(({ stage }) => runs.has(stage.index));
+    const { platform } = this.#platform;
     const wanted = this.#wantedOf(runs);
     const names = [...wanted.keys()].map((index) => stageName(this.#candidates.get(index)!.stage));
     const title = `Build stage ${names.join(', ')} for ${formatPlatform(platform)}`;
-    const solved = await this.#task.task(title, async (child) =>
-      solve(
-        {
-          plan: this.#plan,
-          platform: this.#platform,
-          builder: { ...this.#making.builder, temporary: this.#folder },
-          pins: this.#making.pins,
-          seeds: this.#making.seeds,
-          wanted,
-          runs: own.map(({ stage }) => stage),
-          replaced: await this.#contextsOf(needed),
-          name: `solve-${++this.#solves}`,
-          need: this.#needOf(runs),
-        },
+    const solved = await this.#task.task(title, async (child) => {
+      const folder = join(this.#folder, `solve-${++this.#solves}`);
+      const { builder, pins, seeds } = this.#making;
+      const one = await this.#buildOf(runs, needed);
+      const need = this.#needOf(runs);
+      const derived = await deriveBuild(
+        { plan: this.#plan, platforms: [one], builder, pins, seeds, folder, need },
         child,
-      ),
-    );
+      );
+      const extracted = await extract(
+        derived,
+        { plan: this.#plan, platform: this.#platform, wanted, folder },
+        child,
+      );
+      return { ...extracted, keepMounts: derived.keepMounts };
+    });
     this.#steps.push(...solved.steps);
-    if (solved.keepMounts !== undefined) this.#keepMounts.push(solved.keepMounts);
+    this.#keepMounts.push(solved.keepMounts);
     for (const [index, files] of solved.files) {
       this.#files.set(index, files);
       await this.#setContent(index, files);
@@ -337,6 +411,15 @@ class StageMaker {
     const { stage, method } = first ?? stages.find((plan) => runs.has(plan.stage.index))!;
     const lines = 'lines' in method ? method.lines : stage.lines;
     return `The stage ${stageName(stage)} has to be run (${this.#plan.dockerfile.path}, line ${lines.start})`;
+  }
+
+  async #buildOf(runs: ReadonlySet<number>, needed: readonly number[]): Promise<PlatformBuild> {
+    const own = this.#platform.stages.filter(({ stage }) => runs.has(stage.index));
+    return {
+      plan: this.#platform,
+      runs: own.map(({ stage }) => stage),
+      atHand: await this.#contextsOf(needed),
+    };
   }
 
   async #contextsOf(indexes: readonly number[]): Promise<Map<number, string>> {

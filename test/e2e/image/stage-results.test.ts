@@ -279,6 +279,31 @@ function suite(host: () => string, alpine: () => string, under: () => Under): vo
     expect(fourth.files.random).not.toBe(first.files.random);
   });
 
+  it('hands restored stages to a builder that makes the whole image', async () => {
+    const one = project(host(), under());
+    one.dockerfile(
+      `FROM ${alpine()} AS build`,
+      `RUN --network=none mkdir /out && ${random} > /out/r && chown 12:34 /out/r && chmod 4750 /out/r`,
+      `FROM ${alpine()}`,
+      'COPY --from=build /out /app',
+      'COPY main.txt /',
+      'RUN --network=none stat -c "%a %u:%g" /app/r > /stat && cat /app/r > /copy',
+    );
+    const first = await one.build();
+    expect(first.image.plan.how).toBe('builder');
+    expect(first.files.stat).toBe('file 644 0:0 4750 12:34');
+    writeFileSync(join(one.folder, 'main.txt'), 'two\n');
+    await under().forget();
+    const second = await one.build();
+    expect(second.how).toMatchObject({ 0: 'restored', 1: 'built' });
+    expect(second.files).toMatchObject({
+      stat: first.files.stat,
+      copy: first.files.copy,
+      'app/r': first.files['app/r'],
+      'main.txt': 'file 644 0:0 two',
+    });
+  });
+
   it('takes a path and the folder above it as COPY does, links and all', async () => {
     const one = project(host(), under());
     one.dockerfile(

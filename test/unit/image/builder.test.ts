@@ -82,8 +82,6 @@ describe('the arguments of docker buildx build', () => {
     expect(imageArguments(noSettings, request)).toEqual([
       '--target',
       't',
-      '--platform',
-      'linux/amd64,linux/arm64',
       '--label',
       'a=b=c',
       '--annotation',
@@ -91,8 +89,6 @@ describe('the arguments of docker buildx build', () => {
       '--annotation',
       'manifest[linux/arm64]:y=2',
       '--provenance=false',
-      '--build-arg',
-      'SOURCE_DATE_EPOCH=5',
     ]);
     const attested = imageArguments(
       { ...noSettings, attests: ['type=provenance,mode=max', 'type=sbom'] },
