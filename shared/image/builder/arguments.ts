@@ -101,8 +101,16 @@ export function imageArguments(settings: BuilderSettings, request: ImageRequest)
     ...(settings.attests.some((attest) => attest.startsWith('type=provenance'))
       ? []
       : ['--provenance=false']),
-    ...each('--cache-to', settings.cacheTo),
+    ...cacheArguments(settings, 'image'),
   ];
+}
+
+/** Where a builder leaves its own cache, once it has made what was asked for. Files have no place for one that lies in the image. */
+export function cacheArguments({ cacheTo }: BuilderSettings, output: 'image' | 'files'): string[] {
+  return each(
+    '--cache-to',
+    cacheTo.filter((cache) => output === 'image' || !/(^|,)type=inline(,|$)/i.test(cache)),
+  );
 }
 
 function annotationArgument({ kind, platform, key, value }: ImageAnnotation): string {

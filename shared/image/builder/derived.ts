@@ -6,7 +6,7 @@ import type { Task } from '../../host/index.ts';
 import { formatPlatform } from '../../oci/index.ts';
 import type { MountSeeds, SeededDockerfile } from '../mounts/mounts.ts';
 import type { ImagePlan, PlatformPlan } from '../plan.ts';
-import { commonArguments, contextArguments } from './arguments.ts';
+import { type BuilderSettings, commonArguments, contextArguments } from './arguments.ts';
 import { type BuildxRun, runBuildx } from './buildx.ts';
 import { writeDockerfile } from './dockerfile.ts';
 import { replaceStages, withStages } from './handover.ts';
@@ -37,6 +37,7 @@ export interface PlatformBuild {
 
 /** A Dockerfile that does what the user's does, and calls of a builder over it. */
 export interface DerivedBuild {
+  readonly settings: BuilderSettings;
   readonly call: (call: BuilderCall, task: Task) => Promise<readonly BuildStep[]>;
   /** Keeps what the cache mounts hold; to be called after a call that ran the stages, by trusted runs alone. */
   readonly keepMounts: (task: Task) => Promise<void>;
@@ -61,6 +62,7 @@ export async function deriveBuild(derivation: Derivation, task: Task): Promise<D
   let seeded = await seedMounts(derivation, task);
   let call = await callsOver(derivation, seeded);
   return {
+    settings: derivation.builder.settings,
     call: async (one, own) => {
       try {
         return await call(one, own);

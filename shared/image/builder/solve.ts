@@ -6,6 +6,7 @@ import { Shelf } from '../files/shelf.ts';
 import type { Directory } from '../files/tree.ts';
 import { instructionOf } from '../names.ts';
 import type { ImagePlan, PlatformPlan } from '../plan.ts';
+import { cacheArguments } from './arguments.ts';
 import { withoutPattern } from './crossing.ts';
 import type { DerivedBuild } from './derived.ts';
 import {
@@ -51,7 +52,11 @@ export async function extract(
   const steps = await derived.call(
     {
       appended: handoverStage(wanted, plan.dockerfile.directives.escape),
-      args: ['--provenance=false', '--target', HANDOVER, '--output', 'type=tar,dest=-'],
+      args: [
+        '--provenance=false',
+        ...(again ? [] : cacheArguments(derived.settings, 'files')),
+        ...['--target', HANDOVER, '--output', 'type=tar,dest=-'],
+      ],
       again,
       place: (line) => placeOf(plan, platform, wanted, line),
       consume: async (stdout) => {

@@ -105,7 +105,7 @@ describeWith(
       );
       const failure = await runAction(folder, { layout: 'out' }).catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(Failure);
-      expect((failure as Failure).message).toMatch(/^\[build 2\/2\] RUN echo before .*exit code: 7\.$/s);
+      expect((failure as Failure).message).toMatch(/^\[build \d\/2\] RUN echo before .*exit code: 7\.$/s);
       expect((failure as Failure).location).toMatchObject({ file: 'Dockerfile', line: 3 });
     });
 
