@@ -41,7 +41,9 @@ function select(tree: Directory, source: string, step: CopyStep, exclude: Ignore
   if (parents?.pattern === '') throw new Unmodelled('COPY --parents takes everything', step.lines);
   const include = parents === undefined ? undefined : createMatcher([parents.pattern]);
   const paths = expandSource(tree, parents?.root ?? source);
-  if (paths.length === 0) throw new Unmodelled(`${source} matches nothing`, step.lines);
+  // At the root of a context BuildKit lets a pattern match nothing; below, it depends on what else is copied.
+  if (paths.length === 0 && source.includes('/'))
+    throw new Unmodelled(`${source} matches nothing`, step.lines);
   const tops = parents === undefined ? paths : paths.map((root) => ({ root, pattern: parents.pattern }));
   const chmod = step.chmod === undefined ? undefined : parseChmod(step.chmod);
   const whole = exclude === undefined && include === undefined && chmod === undefined;

@@ -1,6 +1,6 @@
-import type { Digest } from '../../content/index.ts';
+import { type Digest, isDigest } from '../../content/index.ts';
 import { Failure, type Task } from '../../host/index.ts';
-import type { Descriptor } from '../../oci/index.ts';
+import { type Descriptor, type ImageSource, MediaType, parseDocument } from '../../oci/index.ts';
 import type { Delivery } from '../deliver.ts';
 import { once } from '../once.ts';
 import type { FoundManifest } from './recognize.ts';
@@ -40,15 +40,15 @@ export function openKeyTags(
   const find = async (delivery: RegistryDelivery) => {
     if (tag === undefined || !use.read) return undefined;
     const what = `No image to reuse in ${delivery.target.name}`;
-    const { source } = delivery;
-    const ask = async () => await (source.findManifest?.(tag) ?? source.manifest(tag));
+    const ask = async () => await followPointer(delivery.source, tag);
     return await once(asked, delivery, () => attempt(ask, what, signal, task));
   };
   const write = async (bytes: Buffer, root: Descriptor, delivery: Delivery) => {
     if (tag === undefined || !use.write || delivery.kind !== 'registry') return;
     if ((await find(delivery))?.descriptor.digest === root.digest) return;
     const what = `The tag for reuse was not written to ${delivery.target.name}`;
-    await attempt(() => delivery.target.putManifest(bytes, root.mediaType, [tag]), what, signal, task);
+    const pointer = pointerTo(bytes, root);
+    await attempt(() => delivery.target.putManifest(pointer, MediaType.ociIndex, [tag]), what, signal, task);
   };
   return {
     find,
@@ -56,6 +56,35 @@ export function openKeyTags(
       await Promise.all(deliveries.map((delivery) => write(bytes, root, delivery)));
     },
   };
+}
+
+const IMAGE = 'dev.slipway.image';
+
+/**
+ * What a tag is put on: an index of the image's manifests that says which image it means. It is a manifest of its own, so that whoever
+ * cleans tags up, which in many registries deletes the manifest with all its names, does not delete the image.
+ */
+function pointerTo(bytes: Buffer, root: Descriptor): Buffer {
+  const document = parseDocument(bytes, 'The image', root.mediaType);
+  const { mediaType, digest, size } = root;
+  const manifests = document.kind === 'index' ? document.index.manifests : [{ mediaType, digest, size }];
+  const pointer = {
+    schemaVersion: 2,
+    mediaType: MediaType.ociIndex,
+    manifests,
+    annotations: { [IMAGE]: digest },
+  };
+  return Buffer.from(JSON.stringify(pointer));
+}
+
+/** The image that a tag means; undefined where there is none, or the tag is on something else. */
+async function followPointer(source: ImageSource, tag: string): Promise<FoundManifest | undefined> {
+  const get = async (name: string) => await (source.findManifest?.(name) ?? source.manifest(name));
+  const found = await get(tag);
+  if (found === undefined) return undefined;
+  const document = parseDocument(found.bytes, source.name, found.descriptor.mediaType);
+  const digest = document.kind === 'index' ? document.index.annotations?.[IMAGE] : undefined;
+  return digest === undefined || !isDigest(digest) ? undefined : await get(digest);
 }
 
 /** What a registry refuses is told and gone without; a run that was cancelled ends. */

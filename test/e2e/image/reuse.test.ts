@@ -80,6 +80,11 @@ describeWith('an image that its registry has already', { bases, crane: craneTool
       .toString()
       .trim()
       .split('\n');
+  /** The image that a key's tag means. */
+  const imageUnder = async (tag: string) => {
+    const { stdout } = await run({ program: have.crane.program, args: ['manifest', tag] });
+    return JSON.parse(stdout.toString()).annotations['dev.slipway.image'];
+  };
   const two = {
     platforms: 'linux/amd64,linux/arm64',
     annotations: 'index:a=b\none=1\nmanifest-descriptor:d=2',
@@ -199,11 +204,33 @@ describeWith('an image that its registry has already', { bases, crane: craneTool
     const two = checkout('FROM scratch\nCOPY app /app\nCOPY conf /conf\nENV A=1\n');
     const other = await make(two, { tags: `${to.host}/other:1` });
     const key = (await tagsOf(`${to.host}/app`)).find((tag) => tag.startsWith('slipway-'))!;
-    await run({ program: have.crane.program, args: ['copy', `${to.host}/other:1`, `${to.host}/app:${key}`] });
+    const theirs = (await tagsOf(`${to.host}/other`)).find((tag) => tag.startsWith('slipway-'))!;
+    await run({
+      program: have.crane.program,
+      args: ['copy', `${to.host}/other:${theirs}`, `${to.host}/app:${key}`],
+    });
     const again = await make(checkout(dockerfile), { tags: `${to.host}/app:2` });
     expect(again.result).toMatchObject({ reused: false, descriptor: first.result.descriptor });
     expect(again.host.lines.join('\n')).toContain('is another image');
-    expect(await digestOf(`${to.host}/app:${key}`)).not.toBe(other.result.descriptor.digest);
+    expect(await imageUnder(`${to.host}/app:${key}`)).toBe(first.result.descriptor.digest);
+    expect(other.result.descriptor.digest).not.toBe(first.result.descriptor.digest);
+    // Nor does an image that somebody gave the tag.
+    await run({ program: have.crane.program, args: ['copy', `${to.host}/app:1`, `${to.host}/app:${key}`] });
+    expect((await make(checkout(dockerfile), { tags: `${to.host}/app:3` })).result.reused).toBe(false);
+  });
+
+  it('is not gone with the tag of its key', async () => {
+    await using to = await freshRegistry();
+    await make(checkout('FROM scratch\nCOPY app /app\n'), {
+      ...two,
+      annotations: '',
+      tags: `${to.host}/app:1`,
+    });
+    const key = (await tagsOf(`${to.host}/app`)).find((tag) => tag.startsWith('slipway-'))!;
+    const digest = await digestOf(`${to.host}/app:${key}`);
+    await run({ program: have.crane.program, args: ['delete', `${to.host}/app@${digest}`] });
+    expect(await tagsOf(`${to.host}/app`)).toEqual(['1']);
+    await run({ program: have.crane.program, args: ['validate', '--remote', `${to.host}/app:1`] });
   });
 
   it('gets its own configuration where only that differs: no layer is read, and no base either', async () => {
@@ -350,7 +377,7 @@ describeWith(
         requests(to)
           .map((one) => one.split(' ')[0])
           .sort(),
-      ).toEqual(['GET', 'GET', 'PUT']);
+      ).toEqual(['GET', 'GET', 'GET', 'PUT']);
       expect(again.traffic.bytesReceived + again.traffic.bytesSent).toBeLessThanOrEqual(20_000);
       await validate(`${to.host}/app:2`);
     });
