@@ -105,7 +105,7 @@ class Build {
   async reuse(): Promise<ImageResult | undefined> {
     if (this.#options.reuse === false) return undefined;
     const there = await findInLayouts(this.plan, this.#deliveries);
-    return await this.#take(there ?? (await this.#look(this.#tags)), this.#tags);
+    return await this.#take(there ?? (await this.#look(this.#tags)), this.#tags, this.plan.key);
   }
 
   async make(): Promise<ImageResult> {
@@ -144,8 +144,11 @@ class Build {
     const byContent = await this.#tagsByContent(built);
     const tags = byContent === undefined ? this.#tags : bothOf(byContent, this.#tags);
     const there = byContent === undefined ? undefined : await this.#look(byContent);
-    const taken = await this.#take(there, tags);
-    if (taken !== undefined) return taken;
+    if (there !== undefined) {
+      const confirmed = await this.#confirm();
+      const taken = await this.#take(there, confirmed ? tags : byContent!, confirmed ? plan.key : undefined);
+      if (taken !== undefined) return taken;
+    }
     const finals = await Promise.all(
       plan.platforms.map((platform, at) => platform.final ?? platform.assemble(built[at]!)),
     );
@@ -188,7 +191,7 @@ class Build {
     let kept = Promise.resolve();
     const onStages = (made: readonly MadeStages[]) => {
       for (const one of made) this.#tell(one);
-      kept = this.#keep(made);
+      kept = this.#compare().then(() => this.#keep(made));
     };
     const how = {
       making: this.#making,
@@ -240,14 +243,19 @@ class Build {
     return await findInRegistries(this.plan, this.#deliveries, tags, this.#task);
   }
 
-  async #take(there: Reusable | ReusableLayers | undefined, tags: KeyTags): Promise<ImageResult | undefined> {
+  /** Gives what was found its names, and the key under which it may be found from now on. */
+  async #take(
+    there: Reusable | ReusableLayers | undefined,
+    tags: KeyTags,
+    key: Key | undefined,
+  ): Promise<ImageResult | undefined> {
     if (there === undefined) return undefined;
     const { signal } = this.#options;
     try {
       const result =
         there.kind === 'image'
-          ? await deliverReused(there, this.plan.key?.digest, this.#deliveries, tags, this.#task)
-          : await deliverLayers(there, this.plan, this.#deliveries, tags, signal, this.#task);
+          ? await deliverReused(there, key?.digest, this.#deliveries, tags, this.#task)
+          : await deliverLayers(there, { ...this.plan, key }, this.#deliveries, tags, signal, this.#task);
       this.there = there.kind;
       return result;
     } catch (error) {
