@@ -1,7 +1,9 @@
-// `npm run bench [-- start|machine|runner]… [--rounds N] [--write]`: prints tables, judges nothing. --write keeps them in docs/benchmarks.md.
+// `npm run bench [-- start|keying|layers|machine|runner]… [--rounds N] [--write]`: prints tables, judges nothing. --write keeps them in docs/benchmarks.md.
 import { parseArgs } from 'node:util';
 import { benchDelivery } from './deliver.ts';
 import { keep } from './keep.ts';
+import { benchKeying } from './keying.ts';
+import { benchLayers } from './layers.ts';
 import { machine } from './machine.ts';
 import { mostRounds } from './service.ts';
 import { benchStart } from './start.ts';
@@ -14,6 +16,8 @@ const rounds = Math.max(1, Math.min(Number(values.rounds) || 3, mostRounds));
 
 const benches: Readonly<Record<string, () => Promise<string>>> = {
   start: () => benchStart(10),
+  keying: () => benchKeying(Math.max(rounds, 5)),
+  layers: () => benchLayers(rounds),
   machine: () => benchDelivery('machine', rounds),
   runner: () => benchDelivery('runner', rounds),
 };
