@@ -46,6 +46,7 @@ import { parseOutputs } from './outputs.ts';
 import { reportPlan, reportResult } from './report.ts';
 import { keyTagUse, readBuilder, readRequest } from './request.ts';
 import { openResults, parseStore } from './stores.ts';
+import { parseShare } from './verify.ts';
 
 /** Plans the image, makes what is not there, brings it where it is asked for, and says what was done and why. */
 export async function main(host: Host, inputs: ImageInputs): Promise<void> {
@@ -123,6 +124,7 @@ export async function runImage(
   readAttestInputs(inputs, host);
   const outputs = parseOutputs(inputs.outputs, host.workspace);
   readNames(inputs.tags);
+  parseShare(inputs['verify-reuse']);
   const store = parseStore(inputs.store, host.workspace);
   const mounts = readMounts(inputs);
   const levels = parseLevels(inputs['lint-levels']);
@@ -233,6 +235,7 @@ async function make(
     keyTags: keyTagUse(inputs, host.run),
     ...stores,
     trusted: host.run.trusted,
+    verifyReuse: parseShare(inputs['verify-reuse']),
   };
   const result = await host.task('Make the image', (task) => buildImage(plan, deliveries, options, task));
   // Trying the steps out told more.

@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { Key } from '../content/index.ts';
 import { Failure, type Task } from '../host/index.ts';
+import { openLayout } from '../oci/index.ts';
 import { assembleImage } from './assemble.ts';
 import { type BuilderSettings, noSettings } from './builder/arguments.ts';
 import { keepStages } from './builder/keep.ts';
@@ -25,6 +28,7 @@ import {
   type Reusable,
   type ReusableLayers,
 } from './reuse/reuse.ts';
+import { verifyImage } from './reuse/verify.ts';
 import { buildWhole } from './whole.ts';
 
 /** What carrying a plan out needs beside it. */
@@ -42,6 +46,15 @@ export interface MakeOptions {
   readonly seeds?: MountSeeds | undefined;
   /** Whether other runs may build on what this one leaves behind; default: no. */
   readonly trusted?: boolean | undefined;
+  /**
+   * Share, from 0 to 1, of what would be reused that is made again and compared: each stage, and an image that is there as a whole, is
+   * drawn by itself. A difference is a Failure. Default: 0.
+   */
+  readonly verifyReuse?: number | undefined;
+  /** Draws from 0 up to, and without, 1; default: Math.random. */
+  readonly random?: (() => number) | undefined;
+  /** Whether stages may be lifted out of their containers; default: true. */
+  readonly lifts?: boolean | undefined;
   /** Whether registries are asked for the image by the tag of its key, and get that tag; default: neither. */
   readonly keyTags?: KeyTagUse | undefined;
 }
@@ -104,8 +117,32 @@ class Build {
   /** The image from where it, or its layers, are already. */
   async reuse(): Promise<ImageResult | undefined> {
     if (this.#options.reuse === false) return undefined;
-    const there = await findInLayouts(this.plan, this.#deliveries);
-    return await this.#take(there ?? (await this.#look(this.#tags)), this.#tags, this.plan.key);
+    const there = (await findInLayouts(this.plan, this.#deliveries)) ?? (await this.#look(this.#tags));
+    if (there !== undefined && this.#draw?.()) await this.#verify(there);
+    return await this.#take(there, this.#tags, this.plan.key);
+  }
+
+  /** Makes the image again, with nothing of earlier runs, and compares. */
+  async #verify(there: Reusable | ReusableLayers): Promise<void> {
+    await this.#task.task('Verify the image that is there', async (child) => {
+      const { builder = noSettings, temporary, signal } = this.#options;
+      const target = await openLayout(join(temporary, `verify-${randomUUID()}`));
+      const settings = { ...builder, noCache: true, cacheTo: [] };
+      const options = { temporary, signal, builder: settings, reuse: false, lifts: false };
+      const { platforms } = await buildImage(
+        this.plan,
+        [{ kind: 'layout', target, tags: ['again'] }],
+        options,
+        child,
+      );
+      await verifyImage(there, { source: target, platforms }, child);
+    });
+  }
+
+  /** Draws what is made again although it is there; undefined where nothing is to be. */
+  get #draw(): (() => boolean) | undefined {
+    const { verifyReuse = 0, random = Math.random } = this.#options;
+    return verifyReuse > 0 ? () => random() < verifyReuse : undefined;
   }
 
   async make(): Promise<ImageResult> {
@@ -210,7 +247,9 @@ class Build {
     const { results, seeds, reuse = true, trusted = false } = this.#options;
     const { builder: settings = noSettings, temporary, signal } = this.#options;
     const builder = { settings, temporary, signal };
-    return { builder, pins: this.plan.pinned, results, seeds, reuse, trusted };
+    const { lifts = true } = this.#options;
+    const verifies = this.#draw;
+    return { builder, pins: this.plan.pinned, results, seeds, reuse, trusted, lifts, verifies };
   }
 
   #tagsOf(key: Key | undefined): KeyTags {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Digest, Key } from '../../content/index.ts';
-import { formatBytes, type Task } from '../../host/index.ts';
+import { Failure, formatBytes, type Task } from '../../host/index.ts';
 import { formatPlatform } from '../../oci/index.ts';
 import { diskTree } from '../files/disk.ts';
 import type { Directory } from '../files/tree.ts';
@@ -10,6 +10,7 @@ import { stageName } from '../names.ts';
 import { once } from '../once.ts';
 import type { ImagePlan, PlatformPlan } from '../plan.ts';
 import type { StageOutcome } from '../result.ts';
+import { differences, factsOfTree } from '../results/compare.ts';
 import { contentDigest, membersOf } from '../results/members.ts';
 import type {
   FoundResult,
@@ -21,6 +22,7 @@ import type {
 import {
   type Candidate,
   candidatesOf,
+  closureOf,
   type Demand,
   demandOf,
   firstWave,
@@ -46,6 +48,10 @@ export interface StageMaking {
   readonly reuse: boolean;
   /** Whether other runs may build on what this one leaves behind. */
   readonly trusted: boolean;
+  /** Whether stages may be lifted out of their containers. */
+  readonly lifts: boolean;
+  /** Draws stages that are made again although their files are at hand; see `verify-reuse`. */
+  readonly verifies?: (() => boolean) | undefined;
 }
 
 /** Files of stages that are there, and what came with them. */
@@ -153,6 +159,7 @@ class StageMaker {
       const first = demand.runs.size === 0 ? [] : [this.#solveFirst(demand)];
       await allDone([...taken, ...first]);
     }
+    await this.#verify();
     return this.#made();
   }
 
@@ -163,6 +170,7 @@ class StageMaker {
     const demanded = () => this.#demand([], [graph.target]);
     for (let { takes } = demanded(); takes.size > 0; { takes } = demanded())
       await allDone([...takes].map((index) => this.#take(index)));
+    await this.#verify();
     const { runs } = demanded();
     const atHand = stages.flatMap(({ stage: { index } }) => [
       ...(runs.has(index) ? this.#takenBy(index) : []),
@@ -236,7 +244,9 @@ class StageMaker {
   }
 
   #canLift(index: number): boolean {
-    return this.#candidates.get(index)?.lifted !== undefined && !this.#demoted.has(index);
+    return (
+      this.#making.lifts && this.#candidates.get(index)?.lifted !== undefined && !this.#demoted.has(index)
+    );
   }
 
   /** Asks the store for all stages whose keys are known, with one request where little changed. */
@@ -437,6 +447,57 @@ class StageMaker {
     return contexts;
   }
 
+  /** Makes stages again that were drawn, as if nothing were at hand, and compares. */
+  async #verify(): Promise<void> {
+    const { verifies } = this.#making;
+    if (verifies === undefined) return;
+    const drawn = [...this.#outcomes.values()]
+      .filter(({ how }) => how === 'restored' || how === 'lifted')
+      .flatMap(({ stage }) => this.#candidates.get(stage) ?? [])
+      .filter(() => verifies());
+    if (drawn.length === 0) return;
+    const names = drawn.map(({ stage }) => stageName(stage)).join(', ');
+    const title = `Verify stage ${names} for ${formatPlatform(this.#platform.platform)}`;
+    await this.#task.task(title, async (child) => {
+      const again = await this.#makeAgain(drawn, child);
+      for (const one of drawn) await this.#compare(one, again.get(one.index)!);
+      child.note('the same when made again');
+    });
+  }
+
+  async #makeAgain(drawn: readonly Candidate[], task: Task): Promise<ReadonlyMap<number, Directory>> {
+    const plan = this.#plan;
+    const platform = this.#platform;
+    const { pins } = this.#making;
+    const folder = join(this.#folder, 'verify');
+    const indexes = drawn.map(({ index }) => index);
+    const one = await this.#buildOf(closureOf(platform.stages, indexes), []);
+    const settings = { ...this.#making.builder.settings, noCache: true, cacheTo: [] };
+    const builder = { ...this.#making.builder, settings };
+    const need = `The stage ${stageName(drawn[0]!.stage)} is to be verified (input "verify-reuse")`;
+    const platforms = [one];
+    const derived = await deriveBuild(
+      { plan, platforms, builder, pins, seeds: undefined, folder, need },
+      task,
+    );
+    const wanted = new Map(drawn.map(({ index, paths }) => [index, paths]));
+    return (await extract(derived, { plan, platform, wanted, folder }, task)).files;
+  }
+
+  async #compare({ stage, index }: Candidate, again: Directory): Promise<void> {
+    const { digests } = this.#plan;
+    const before = await factsOfTree(this.#files.get(index)!, digests);
+    const after = await factsOfTree(again, digests);
+    const found = after === undefined ? ['it has devices or pipes now'] : differences(before!, after);
+    if (found.length === 0) return;
+    const { how, where } = this.#outcomes.get(index)!;
+    const origin = how === 'lifted' ? 'made on this machine' : `restored from ${where}`;
+    throw new Failure(
+      `The stage ${stageName(stage)}, ${origin}, came out differently when it was made again (input "verify-reuse"): ${found.join('; ')}. ${advice(how)}`,
+      { location: { file: this.#plan.dockerfile.path, line: stage.lines.start } },
+    );
+  }
+
   #contentsOfRoots(): Map<number, Digest> {
     const all = this.#roots.map(({ index }) => [index, this.#contents.get(index)] as const);
     const known = all.flatMap(([index, content]) =>
@@ -469,6 +530,12 @@ class StageMaker {
       ),
     );
   }
+}
+
+function advice(how: StageOutcome['how']): string {
+  return how === 'lifted'
+    ? 'Set the input "lift" to never, and report it: lifted stages are meant to be the same bytes.'
+    : 'A RUN that depends on more than its inputs cannot be reused: make it repeatable, name the stage in "no-cache-filters", or set "max-age" to 0.';
 }
 
 function isMet({ runs, takes }: Demand): boolean {
