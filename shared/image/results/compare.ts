@@ -66,6 +66,7 @@ function difference(
 }
 
 function told(name: keyof MemberFacts, before: string, after: string): string {
-  if (name === 'content' || name === 'attributes') return `another ${name}`;
+  if (name === 'content') return 'another content';
+  if (name === 'attributes') return 'other attributes';
   return `${name} ${after || 'none'} in place of ${before || 'none'}`;
 }

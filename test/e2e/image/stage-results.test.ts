@@ -70,6 +70,8 @@ interface BuildHow {
   readonly run?: Partial<ResultsRun>;
   readonly make?: Partial<MakeOptions>;
   readonly registry?: string;
+  /** Folder of a layout that takes the image; default: one of this build alone. */
+  readonly layout?: string;
 }
 
 interface Built {
@@ -124,7 +126,7 @@ async function build(
       ...how.run,
     },
   );
-  const layout = await openLayout(join(temporary, 'out'));
+  const layout = await openLayout(how.layout ?? join(temporary, 'out'));
   const image = await buildImage(
     plan,
     [{ kind: 'layout', target: layout, tags: ['made'] }],
@@ -437,6 +439,59 @@ describeWith(
           { method: /./, path: /./, fault: { kind: 'answer', status: 401 } },
         ]);
         expect((await one.build({ registry: closed.host })).how).toEqual({ 0: 'built' });
+      });
+    });
+
+    describe('that are verified', () => {
+      const lines = (command: string) => [
+        `FROM ${alpine()} AS build`,
+        `RUN --network=none mkdir /out && echo same > /out/same && ${command} > /out/x`,
+        'FROM scratch',
+        'COPY --from=build /out /',
+      ];
+      const all: BuildHow = { make: { verifyReuse: 1 } };
+
+      it('come out the same when they are made again, or fail with the paths that differ', async () => {
+        const one = project(have.registry.host, under());
+        one.dockerfile(...lines('echo same'));
+        const first = await one.build();
+        const second = await one.build(all);
+        expect(second.how).toEqual({ 0: 'restored' });
+        expect(second.files).toEqual(first.files);
+        expect(second.lines).toContain('the same when made again');
+        one.dockerfile(...lines(random));
+        await one.build();
+        const failure = (await one.build(all).catch((error: unknown) => error)) as Failure;
+        expect(failure).toBeInstanceOf(Failure);
+        expect(failure.message).toMatch(
+          /^The stage "build", restored from .*, came out differently .*: \/out\/x: another content\. A RUN/,
+        );
+        expect(failure.location).toMatchObject({ file: 'Dockerfile', line: 1 });
+      });
+
+      it('are drawn one by one', async () => {
+        const one = project(have.registry.host, under());
+        one.dockerfile(...lines(random));
+        await one.build();
+        const draws = [0.04, 0.06];
+        const how = { make: { verifyReuse: 0.05, random: () => draws.pop()! } };
+        expect((await one.build(how)).how).toEqual({ 0: 'restored' });
+        await expect(one.build(how)).rejects.toThrow(/came out differently/);
+      });
+
+      it('as a whole image, too', async () => {
+        const one = project(have.registry.host, under());
+        const layout = join(one.folder, '.slipway', 'image');
+        one.dockerfile(...lines('echo same'));
+        await one.build({ layout });
+        const second = await one.build({ ...all, layout });
+        expect(second.image.reused).toBe(true);
+        expect(second.lines).toContain('the image came out the same when it was made again');
+        one.dockerfile(...lines(random));
+        await one.build({ layout });
+        await expect(one.build({ ...all, layout })).rejects.toThrow(
+          /^The image for .* under this key came out differently .*: \/x: another content/,
+        );
       });
     });
 
