@@ -68,9 +68,10 @@ export async function deriveBuild(derivation: Derivation, task: Task): Promise<D
         return await call(one, own);
       } catch (error) {
         if (seeded === undefined || one.again || !seeded.blamed(error)) throw error;
-        own.log('What was added for cache mounts is at fault: the builder does without.');
-        seeded = undefined;
-        call = await callsOver(derivation, undefined);
+        const why = (error as Error).message;
+        own.log(`What cache mounts start from cannot be had, so they start from nothing: ${why}`);
+        seeded = seeded.plain();
+        call = await callsOver(derivation, seeded);
         return await call(one, own);
       }
     },

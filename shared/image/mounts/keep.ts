@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Dockerfile, ResolvedStage } from '../../dockerfile/index.ts';
 import { formatBytes, type Task } from '../../host/index.ts';
 import type { BuilderSettings } from '../builder/arguments.ts';
@@ -21,6 +20,8 @@ export interface Keeping {
   readonly now: () => number;
   readonly report: ReportMount;
   readonly request: SeedRequest;
+  /** The own context of the solve; see script.ts. */
+  readonly folder: string;
 }
 
 /** Tells what belongs into the report; `line` is one of the Dockerfile. */
@@ -72,7 +73,7 @@ async function surveyed(
   task: Task,
 ): Promise<readonly Survey[] | undefined> {
   const looked = await tried(PATIENCE.look, keeping.request.signal, () =>
-    surveyMounts(again, from, mounts, randomUUID()),
+    surveyMounts(again, from, mounts, keeping.folder),
   );
   if ('value' in looked) return looked.value;
   const needs = 'they are looked into by sh, find, awk, xargs and cp of the stage itself';
@@ -95,7 +96,7 @@ interface Kept {
 
 async function keepOne(again: SolveAgain, kept: Kept, keeping: Keeping, task: Task): Promise<void> {
   const { used, survey } = kept;
-  const { carrier, limit, now, report, request } = keeping;
+  const { carrier, limit, now, report, request, folder } = keeping;
   const state = used.found === undefined ? undefined : { layers: used.found.manifest.layers.length };
   const saving = decideSaving(survey, state, limit);
   if (saving.kind === 'fault')
@@ -103,7 +104,7 @@ async function keepOne(again: SolveAgain, kept: Kept, keeping: Keeping, task: Ta
   if (saving.kind !== 'save') return task.note(`not kept: ${saving.because}`);
   task.log(`Kept because ${saving.because}: ${survey.kept.files} of ${survey.all.files} files.`);
   const { delta } = saving;
-  const work = { ...kept, delta, carrier, platform: request.platform, now: now(), mark: randomUUID() };
+  const work = { ...kept, delta, carrier, platform: request.platform, now: now(), folder };
   const saved = await tried(PATIENCE.save, request.signal, () => saveMount(again, work, task));
   if (!('value' in saved)) {
     task.log(saved.because);

@@ -16,7 +16,7 @@ export interface MountSeeds {
 export interface SeedRequest {
   readonly dockerfile: Dockerfile;
   /** All that the target needs: what takes files of a stage decides whether a folder of it can become a mount. */
-  readonly graph?: StageGraph;
+  readonly graph: StageGraph;
   /** The stages that will be run, resolved. */
   readonly stages: readonly ResolvedStage[];
   readonly platform: Platform;
@@ -31,8 +31,10 @@ export interface SeededDockerfile {
   readonly source: string;
   /** Named contexts that it needs, in buildx's words. */
   readonly contexts: Readonly<Record<string, string>>;
-  /** Whether a solve failed because of what is added here, so that it is to be tried again without. */
+  /** Whether a solve failed because of what is added here, so that it is to be tried again with `plain`. */
   blamed(error: unknown): boolean;
+  /** The same with mounts that start from nothing, and are kept anew: a seed that cannot be had shall not stay one. */
+  plain(): SeededDockerfile;
   /** Keeps what the mounts hold after the solve; only called for trusted runs, on the same builder, right after it. */
   save(again: SolveAgain, task: Task): Promise<void>;
 }

@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { readTar, type TarMember } from '../../content/index.ts';
 import type { ResolvedStage } from '../../dockerfile/index.ts';
@@ -41,10 +44,10 @@ export async function surveyMounts(
   again: SolveAgain,
   from: string,
   mounts: readonly UsedMount[],
-  mark: string,
+  folder: string,
 ): Promise<Survey[]> {
   const flags = mounts.flatMap((one, at) => mountFlags(one, at));
-  const script = `: ${mark}\n${surveyScript(mounts.map((_, at) => at))}`;
+  const script = await writeScript(folder, 'survey', surveyScript(mounts.map((_, at) => at)));
   const found = new Map<string, string>();
   await again({
     appended: [
@@ -62,6 +65,13 @@ export async function surveyMounts(
     },
   });
   return mounts.map((_, at) => parseSurvey(found.get(String(at)) ?? ''));
+}
+
+/** Puts a script into the own context, under a name of its own: it is to run although the builder may have run one like it. */
+async function writeScript(folder: string, name: string, text: string): Promise<string> {
+  const file = `${name}-${randomUUID()}.sh`;
+  await writeFile(join(folder, file), text);
+  return file;
 }
 
 const SMALL = 4096;
@@ -94,7 +104,8 @@ export interface SaveWork {
   readonly platform: Platform;
   /** Seconds since 1970. */
   readonly now: number;
-  readonly mark: string;
+  /** The own context of the solve. */
+  readonly folder: string;
 }
 
 /** From this size on content goes up, and comes down, in several layers side by side. */
@@ -108,7 +119,8 @@ export async function saveMount(again: SolveAgain, work: SaveWork, task: Task): 
   const { survey, delta, carrier, used } = work;
   const parts = !delta && survey.kind === 'objects' && survey.kept.bytes > SPLIT_BYTES ? PARTS : 1;
   const gathering = { at: 0, kind: survey.kind, delta, parts, time: work.now - BACKDATED } as const;
-  const appended = seedStages(work, gathering);
+  const script = await writeScript(work.folder, 'gather', gatherScript(gathering));
+  const appended = seedStages(work, gathering, script);
   const reference = work.pushes ? carrier.reference(used.name) : undefined;
   const bytes =
     reference === undefined
@@ -126,12 +138,12 @@ export async function saveMount(again: SolveAgain, work: SaveWork, task: Task): 
 const NOTHING = 10_000;
 
 /** The stages that make the seed: one that gathers in the user's stage, one that holds nothing else. */
-function seedStages({ used, from, delta, mark, pushes }: SaveWork, gathering: Gathering): string {
+function seedStages({ used, from, delta, pushes }: SaveWork, gathering: Gathering, script: string): string {
   const base = delta && pushes ? used.seed!.context : 'scratch';
   return [
     `FROM ${from} AS ${GATHER}`,
     'USER 0',
-    runInstruction(mountFlags(used, gathering.at), `: ${mark}\n${gatherScript(gathering)}`),
+    runInstruction(mountFlags(used, gathering.at), script),
     `FROM ${base} AS ${SEED}`,
     ...Array.from({ length: gathering.parts }, (_, part) => `COPY --from=${GATHER} ${places.out}/${part}/ /`),
   ].join('\n');

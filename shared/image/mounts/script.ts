@@ -137,7 +137,11 @@ function touchTime(seconds: number): string {
   return `${date.replaceAll('-', '')}${hours}${minutes}.${rest}`;
 }
 
-/** An instruction that runs a script without a shell form, so that neither SHELL nor variables touch it. */
+/** The named context that has this run's own files: scripts, and the note of trim.ts. */
+export const OWN_CONTEXT = 'slipway-mounts';
+
+/** An instruction that runs a script of the own context in exec form, so that neither SHELL nor variables touch it. */
 export function runInstruction(flags: readonly string[], script: string): string {
-  return ['RUN', ...flags, JSON.stringify(['/bin/sh', '-c', script])].join(' ');
+  const own = `--mount=type=bind,from=${OWN_CONTEXT},target=${ROOT}/scripts`;
+  return ['RUN', ...flags, own, JSON.stringify(['/bin/sh', `${ROOT}/scripts/${script}`])].join(' ');
 }

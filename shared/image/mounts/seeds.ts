@@ -14,12 +14,13 @@ import {
 } from './cache-mount.ts';
 import type { FoundSeed, SeedCarrier } from './carrier.ts';
 import { goCacheMounts } from './go-cache.ts';
-import { type Keeping, keepMounts, type ReportMount } from './keep.ts';
+import { keepMounts, type ReportMount } from './keep.ts';
 import type { MountSeeds, SeededDockerfile, SeedRequest } from './mounts.ts';
 import { type SeedRun, seedNames } from './names.ts';
 import { seededSource } from './rewrite.ts';
 import type { UsedMount } from './save.ts';
-import { needsTrimNote, TRIM_CONTEXT, TRIM_OVERLAY } from './trim.ts';
+import { OWN_CONTEXT } from './script.ts';
+import { needsTrimNote, TRIM_NOTE, TRIM_OVERLAY } from './trim.ts';
 import { mountsOfBuilder } from './warm.ts';
 
 /** How cache mounts are carried from run to run. */
@@ -56,18 +57,35 @@ async function prepare(
   const { dockerfile, graph, stages } = request;
   const { carrier, goCache } = options;
   const running = new Set(stages.map(({ index }) => index));
-  const added =
-    goCache && graph !== undefined
-      ? goCacheMounts(dockerfile, graph).uses.filter(({ stage }) => running.has(stage.index))
-      : [];
+  const added = goCache
+    ? goCacheMounts(dockerfile, graph).uses.filter(({ stage }) => running.has(stage.index))
+    : [];
   const all = cacheMounts(dockerfile, [...writtenUses(stages), ...added]);
   if (all.length === 0) return undefined;
   const used = carrier === undefined ? [] : await findSeeds(all, carrier, options, request, task);
-  const old = used.filter((one) => isOldObjects(one, options.now()));
-  const trim = old.length === 0 ? {} : await writeTrimNote(request, options.now());
+  const folder = join(request.temporary, 'cache-mounts');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, TRIM_NOTE), String(options.now()));
+  return derive({ options, request, all, used, folder });
+}
+
+/** What the Dockerfile of a solve is derived from. */
+interface Derivation {
+  readonly options: MountSeedOptions;
+  readonly request: SeedRequest;
+  readonly all: readonly CacheMount[];
+  /** Those of them that are carried. */
+  readonly used: readonly UsedMount[];
+  /** The own context of the solve. */
+  readonly folder: string;
+}
+
+function derive(derivation: Derivation): SeededDockerfile {
+  const { options, request, all, used, folder } = derivation;
+  const overlay = (one: UsedMount) => (isOldObjects(one, options.now()) ? TRIM_OVERLAY : undefined);
   const others = all.filter((mount) => !used.some((one) => one.mount === mount));
   const mounts = [
-    ...used.map((one) => ({ ...one, overlay: old.includes(one) ? TRIM_OVERLAY : undefined })),
+    ...used.map((one) => ({ ...one, overlay: overlay(one) })),
     ...others.map((mount) => ({ mount, seed: undefined, overlay: undefined })),
   ];
   const unnamed = new Set(used.map(({ mount }) => lastStage(mount)).filter(({ name }) => name === undefined));
@@ -75,14 +93,16 @@ async function prepare(
     seed === undefined || found === undefined ? [] : [[seed.context, found.context] as const],
   );
   return {
-    source: seededSource(dockerfile, mounts, [...unnamed]),
-    contexts: { ...Object.fromEntries(seeds), ...trim },
-    blamed: (error) => error instanceof Failure && OWN_STEP.test(error.message),
-    save: async (again, child) => {
+    source: seededSource(request.dockerfile, mounts, [...unnamed]),
+    contexts: { ...Object.fromEntries(seeds), ...(used.length > 0 && { [OWN_CONTEXT]: folder }) },
+    blamed: (error) => seeds.length > 0 && error instanceof Failure && OWN_STEP.test(error.message),
+    plain: () =>
+      derive({ ...derivation, used: used.map((one) => ({ ...one, found: undefined, seed: undefined })) }),
+    save: async (again, task) => {
+      const { carrier } = options;
       if (carrier === undefined || used.length === 0) return;
-      const keeping: Keeping = { ...options, carrier, request };
       try {
-        await keepMounts(again, used, keeping, child);
+        await keepMounts(again, used, { ...options, carrier, request, folder }, task);
       } finally {
         await Promise.all(used.map(({ found }) => found?.release?.()));
       }
@@ -91,7 +111,7 @@ async function prepare(
 }
 
 /** BuildKit names the step that fetches a named context after it. */
-const OWN_STEP = /^\[context slipway-(?:mount-\d+|trim)\]|slipway-mount-\d+|slipway-mount:/;
+const OWN_STEP = /^\[context slipway-mount|slipway-mount-\d+|slipway-mount:/;
 
 /** Finds what each mount starts from. Mounts that the builder holds, and those that cannot be carried, are left out. */
 async function findSeeds(
@@ -145,11 +165,4 @@ function sourceOf({ id }: CacheMount, { digest }: FoundSeed, at: number): SeedSo
 function isOldObjects({ found, mount: { uses, target } }: UsedMount, now: number): boolean {
   const objects = uses.some(({ step }) => step.env.GOCACHE === target) || /(^|\/)go-build$/.test(target);
   return objects && found !== undefined && needsTrimNote(found.saved, now);
-}
-
-async function writeTrimNote({ temporary }: SeedRequest, now: number): Promise<Record<string, string>> {
-  const folder = join(temporary, 'trim');
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'trim.txt'), String(now));
-  return { [TRIM_CONTEXT]: folder };
 }

@@ -1,3 +1,5 @@
+import { OWN_CONTEXT } from './script.ts';
+
 /**
  * A go command that finds no note of the last trim (trim.txt) removes what nobody used for five days when it ends, and in a seed of
  * that age all is that old but what this one command used: a `go vet` would throw away what the `go build` behind it needs. So a note
@@ -11,7 +13,7 @@ export function needsTrimNote(saved: number, now: number): boolean {
   return now - saved > NEAR;
 }
 
-export const TRIM_CONTEXT = 'slipway-trim';
+export const TRIM_NOTE = 'trim.txt';
 
 /** The flag that lays the note over the mount; `{target}` stands for the mount's. */
-export const TRIM_OVERLAY = `--mount=type=bind,from=${TRIM_CONTEXT},source=/trim.txt,target={target}/trim.txt`;
+export const TRIM_OVERLAY = `--mount=type=bind,from=${OWN_CONTEXT},source=/${TRIM_NOTE},target={target}/${TRIM_NOTE}`;
