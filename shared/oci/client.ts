@@ -7,6 +7,7 @@ import { downloadBlob } from './download.ts';
 import { type HttpResponse, type Traffic, Transport } from './http.ts';
 import { listReferrers, listTags } from './listing.ts';
 import { describe, isManifestType, LARGEST_MANIFEST, MANIFEST_TYPES, parseDocument } from './manifest.ts';
+import { downloadToFile } from './ranged.ts';
 import { formatReference, type Reference, type Repository, tagOrDigest } from './reference.ts';
 import {
   addReferrers,
@@ -198,6 +199,13 @@ export class RegistryClient {
     } finally {
       release();
     }
+  }
+
+  /** Brings a blob into a file, verified at its end: a large one in ranges side by side. */
+  async download(repository: Repository, blob: Expected, file: string): Promise<void> {
+    const to = `/v2/${repository.repository}/blobs/${blob.digest}`;
+    const ask = { ...this.#pullAsk(repository, this.#deed('pull', repository)), to };
+    await downloadToFile(this.#registry(repository), ask, blob, file);
   }
 
   /** All tags of a repository, in the registry's order, over all pages. Empty for a repository that does not exist. */

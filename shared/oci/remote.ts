@@ -18,6 +18,7 @@ export function registrySource(client: RegistryClient, { registry, repository }:
     findManifest: (name) => client.findManifest(named(name)),
     referrers: (digest, artifactType) => client.referrers(place, digest, artifactType),
     blob: (descriptor) => client.blob(place, descriptor),
+    download: (descriptor, file) => client.download(place, descriptor, file),
   };
 }
 

@@ -22,6 +22,8 @@ export interface ImageSource {
   referrers?(digest: Digest, artifactType?: string): Promise<readonly Descriptor[]>;
   /** The content of a blob, from its first byte. */
   blob(descriptor: Descriptor): AsyncIterable<Buffer>;
+  /** Brings a blob into a file, faster than `blob` where it is large. A registry has it. */
+  download?(descriptor: Descriptor, file: string): Promise<void>;
 }
 
 /** An image for one platform, without its layers' content. */

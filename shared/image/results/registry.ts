@@ -136,7 +136,9 @@ class RegistryResults implements StageResults {
     const folder = join(this.#run.temporary, `result-${randomUUID()}`);
     const archive = join(folder, 'archive');
     await mkdir(folder, { recursive: true });
-    await pipeline(Readable.from(this.#place.source.blob(place.descriptor)), createWriteStream(archive));
+    const { source } = this.#place;
+    if (source.download !== undefined) await source.download(place.descriptor, archive);
+    else await pipeline(Readable.from(source.blob(place.descriptor)), createWriteStream(archive));
     const files = await readArchive(archive, join(folder, 'files'));
     await rm(archive);
     if ((await contentDigest(files, this.#digests)) !== content)
