@@ -14,6 +14,8 @@ export interface Command {
   readonly timeout?: number;
   /** Called for each line of standard error, or of standard output when `lines` is `stdout` or `both`, as it comes. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Called with the child's number once it runs. */
+  readonly onStart?: (pid: number) => void;
   /** Called with the child's standard output in place of collecting it; the returned promise is awaited. */
   readonly consume?: (stdout: Readable) => Promise<void>;
   /** Exit codes that are not errors; default: 0 alone. */
@@ -79,6 +81,7 @@ export async function run(command: Command): Promise<Finished> {
     detached: process.platform !== 'win32',
     windowsHide: true,
   });
+  if (child.pid !== undefined) command.onStart?.(child.pid);
   const keep = command.keep ?? 16 * 2 ** 20;
   const stderr = collect(child.stderr, keep, (line) => command.onLine?.(line, 'stderr'));
   const stdout =

@@ -12,10 +12,15 @@ export interface GivenBuild {
   readonly title: string;
   /** The file that a user knows, relative to his workspace, for one that the compiler names by its absolute path. */
   readonly locate: (file: string) => string | undefined;
+  /** The folder that Go is in as it sees it itself; default: the tool's. */
+  readonly directory?: string;
 }
 
 /** Runs it. Throws CompileFailure with every complaint of the compiler at its place in the user's files. */
-export async function runGivenBuild({ tool, args, title, locate }: GivenBuild, task: Task): Promise<void> {
+export async function runGivenBuild(
+  { tool, args, title, locate, directory = tool.directory }: GivenBuild,
+  task: Task,
+): Promise<void> {
   const output = new BuildOutput();
   try {
     await go(tool, args, {
@@ -26,7 +31,7 @@ export async function runGivenBuild({ tool, args, title, locate }: GivenBuild, t
     });
   } catch (error) {
     if (!(error instanceof ExecError) || error.reason !== 'exit') throw error;
-    const found = output.diagnostics(tool.directory, '/').map(({ message, location }) => {
+    const found = output.diagnostics(directory, '/').map(({ message, location }) => {
       const file = location === undefined ? undefined : locate(resolve('/', location.file));
       return file === undefined ? { message } : { message, location: { ...location, file } };
     });

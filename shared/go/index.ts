@@ -35,6 +35,6 @@ export type { BuiltProgram, GoBuildResult } from './result.ts';
 export type { Sbom } from './sbom.ts';
 export { isBuildInput } from './source-files.ts';
 export { parseTarget, type Target } from './target.ts';
-export type { Go, GoEnvironment } from './toolchain.ts';
+export { type Go, type GoEnvironment, go } from './toolchain.ts';
 export { fetchToolchain, type MachineGo, machineGo, type ToolchainOf, toolchainOf } from './toolchain-of.ts';
 export type { Reproduction } from './verify.ts';

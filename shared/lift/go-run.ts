@@ -77,3 +77,44 @@ function hostDefaults({ os, architecture }: Platform): Environment {
   const own = machinePlatform();
   return architecture === own.architecture ? {} : { GOOS: os, GOARCH: architecture };
 }
+
+/** Where the go command of the stage keeps things, by the variables that it gets. */
+export function placesOf({ go }: RecipeBuild): { readonly modules: string; readonly objects: string } {
+  const { GOMODCACHE, GOPATH, GOCACHE } = go.env;
+  return {
+    modules: GOMODCACHE || `${(GOPATH || '/root/go').split(':')[0]}/pkg/mod`,
+    objects: GOCACHE || '/root/.cache/go-build',
+  };
+}
+
+/** The environment for a go command that sees the stage's own paths. What it needs of the network was fetched before. */
+export function environmentInside(
+  build: RecipeBuild,
+  { tree, platform }: StagePlace,
+  env: Environment,
+): Environment {
+  const { modules, objects } = placesOf(build);
+  const stage = carriedVariables(build.go.env);
+  return {
+    // For the programs that open the way in; of this path the root has the first folder alone.
+    PATH: `/usr/local/go/bin:${env.PATH ?? '/usr/bin:/bin'}`,
+    HOME: '/root',
+    ...hostDefaults(platform),
+    ...stage,
+    GOWORK: workspaceOf(tree, folderOf(build), stage.GOWORK) ?? 'off',
+    GOENV: 'off',
+    GOPROXY: 'off',
+    GOROOT: '/usr/local/go',
+    GOPATH: build.go.env.GOPATH || '/root/go',
+    GOCACHE: objects,
+    GOMODCACHE: modules,
+  };
+}
+
+/** The words of a `go list` that fetches what a build needs. */
+export function listArguments(build: RecipeBuild, place: StagePlace): string[] {
+  const words = argumentsFor(build, place).slice(1);
+  const loading = words.filter((word) => /^-(C|tags|mod)=/.test(word));
+  const packages = words.slice(words.indexOf('--'));
+  return ['list', ...loading, '-e', '-deps', '-f', '', ...packages];
+}

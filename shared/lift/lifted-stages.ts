@@ -11,6 +11,7 @@ import {
   type StageGraph,
 } from '../dockerfile/index.ts';
 import {
+  CompileFailure,
   fetchToolchain,
   type Go,
   type GoEnvironment,
@@ -18,6 +19,7 @@ import {
   machineGo,
   Pool,
   runGivenBuild,
+  go as runGo,
   type ToolchainOf,
   toolchainOf,
 } from '../go/index.ts';
@@ -30,11 +32,19 @@ import {
   readDockerfile,
 } from '../image/index.ts';
 import { formatPlatform, type ImageConfig, machinePlatform, type Platform } from '../oci/index.ts';
-import { argumentsFor, environmentFor, type StagePlace } from './go-run.ts';
+import {
+  argumentsFor,
+  environmentFor,
+  environmentInside,
+  listArguments,
+  placesOf,
+  type StagePlace,
+} from './go-run.ts';
 import { layOut, settleModes } from './lay-out.ts';
+import { openRoot, ownRootKind } from './own-root.ts';
 import { firstFolder, type ProvedRecipe, proveFiles, wantedPaths } from './proof.ts';
-import { readRecipe } from './recipe.ts';
-import { nodeAt } from './stage-tree.ts';
+import { type Recipe, type RecipeBuild, readRecipe } from './recipe.ts';
+import { nodeAt, type StageTree } from './stage-tree.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -128,6 +138,7 @@ class Lifter {
   readonly #configs = new Map<string, Promise<ImageConfig>>();
   readonly #unread = new Map<string, string>();
   readonly #fetched = new Map<string, Promise<ToolchainOf>>();
+  #roots: ReturnType<typeof ownRootKind> | undefined;
   #machine: Promise<MachineGo | { readonly because: string }> | undefined;
   /** One go command at a time: it uses every core by itself, and memory as it goes. */
   readonly #pool = new Pool(1);
@@ -189,7 +200,8 @@ class Lifter {
     if (foreign !== undefined) return no(foreign, stage.lines);
     const machine = await this.#goOfMachine();
     if ('because' in machine) return no(machine.because, stage.lines);
-    const files = await proveFiles(this.#request, recipe);
+    const samePaths = needsSamePaths(recipe) && (await this.#ownRoots()) !== undefined;
+    const files = await proveFiles(this.#request, recipe, samePaths);
     if (files.kind === 'no') return files;
     const toolchain = await this.#toolchain(version, machine);
     if (toolchain.kind === 'none') return no(toolchain.because, stage.lines);
@@ -245,24 +257,99 @@ class Lifter {
     const folder = join(this.#options.temporary, 'lifted', own);
     layOut(tree, folder, wantedPaths(recipe, tree));
     const place: StagePlace = { folder, tree, platform: recipe.platform, machine: proof.machine };
-    const { program, root } = proof.toolchain as Extract<ToolchainOf, { kind: 'here' }>;
     await this.#restore(proof, folder, task);
     await this.#pool.run(async () => {
       for (const build of recipe.builds) {
-        task.log(`${build.shown}`);
-        const tool: Go = {
-          program,
-          directory: folder + build.cwd,
-          env: environmentFor(build, place, root, this.#options.env),
-          signal: this.#options.signal,
-        };
-        const locate = (file: string) => this.#locate(file, folder, proof);
-        await runGivenBuild({ tool, args: argumentsFor(build, place), title: `stage ${name}`, locate }, task);
+        task.log(build.shown);
+        if (needsSamePaths(recipe)) await this.#buildInside(name, build, place, proof, task);
+        else await this.#build(name, build, place, proof, task);
       }
     });
     for (const { path } of recipe.taken) settleModes(tree, folder, firstFolder(path));
     this.#options.afterBuild?.();
     return folder;
+  }
+
+  async #build(name: string, build: RecipeBuild, place: StagePlace, proof: Proof, task: Task): Promise<void> {
+    const { folder, tree } = place;
+    await runGivenBuild(
+      {
+        tool: this.#tool(build, place, proof),
+        args: argumentsFor(build, place),
+        title: `stage ${name}`,
+        locate: (file) =>
+          file.startsWith(`${folder}/`) ? this.#locate(file.slice(folder.length), tree) : undefined,
+      },
+      task,
+    );
+  }
+
+  #tool(build: RecipeBuild, place: StagePlace, { toolchain }: Proof): Go {
+    const { program, root } = toolchain as Extract<ToolchainOf, { kind: 'here' }>;
+    return {
+      program,
+      directory: place.folder + build.cwd,
+      env: environmentFor(build, place, root, this.#options.env),
+      signal: this.#options.signal,
+    };
+  }
+
+  /** Builds where the stage's files, modules and Go have the paths that they have in the container. */
+  async #buildInside(
+    name: string,
+    build: RecipeBuild,
+    place: StagePlace,
+    proof: Proof,
+    task: Task,
+  ): Promise<void> {
+    const { tree, folder, machine } = place;
+    const { signal } = this.#options;
+    const { root } = proof.toolchain as Extract<ToolchainOf, { kind: 'here' }>;
+    const { modules, objects } = placesOf(build);
+    const { GOCACHE, GOMODCACHE } = machine.environment;
+    for (const path of [GOCACHE, GOMODCACHE, `${folder}/tmp`]) mkdirSync(path, { recursive: true });
+    const binds = [
+      { from: root, to: '/usr/local/go' },
+      { from: GOMODCACHE, to: modules },
+      { from: GOCACHE, to: objects },
+    ];
+    const own = await openRoot((await this.#ownRoots())!, folder, binds, signal);
+    try {
+      const once = () => {
+        const args = argumentsFor(build, { ...place, folder: '' });
+        const inner = own.inside(build.cwd, '/usr/local/go/bin/go', args);
+        return runGivenBuild(
+          {
+            tool: {
+              program: inner.program,
+              directory: folder,
+              env: environmentInside(build, place, this.#options.env),
+              signal,
+            },
+            args: inner.args,
+            title: `stage ${name}`,
+            directory: build.cwd,
+            locate: (file) => this.#locate(file, tree),
+          },
+          task,
+        );
+      };
+      try {
+        await once();
+      } catch (error) {
+        if (!(error instanceof CompileFailure) || !/GOPROXY=off/.test(String(error.message))) throw error;
+        // Modules that are not here yet: the root has no network of its own.
+        await runGo(this.#tool(build, place, proof), listArguments(build, place));
+        await once();
+      }
+    } finally {
+      await own.close();
+    }
+  }
+
+  #ownRoots(): ReturnType<typeof ownRootKind> {
+    this.#roots ??= ownRootKind(this.#options.temporary, this.#options.signal);
+    return this.#roots;
   }
 
   async #restore({ machine, modules, version }: Proof, folder: string, task: Task): Promise<void> {
@@ -280,9 +367,9 @@ class Lifter {
     );
   }
 
-  #locate(file: string, folder: string, { tree }: Proof): string | undefined {
-    if (!file.startsWith(`${folder}/`)) return undefined;
-    const node = nodeAt(tree, file.slice(folder.length));
+  /** The file of the context that lies at a path of the stage, relative to the workspace. */
+  #locate(path: string, tree: StageTree): string | undefined {
+    const node = nodeAt(tree, path);
     if (node?.type !== 'file' || node.content.kind !== 'disk') return undefined;
     return relative(this.#request.workspace, node.content.path);
   }
@@ -301,6 +388,10 @@ function versionOf({ config }: ImageConfig): string | undefined {
   const said = config?.Env?.find((one) => one.startsWith('GOLANG_VERSION='))?.slice('GOLANG_VERSION='.length);
   const [, minor] = /^1\.(\d+)(?:\.\d+)?(?:(?:rc|beta)\d+)?$/.exec(said ?? '') ?? [];
   return minor === undefined || Number(minor) < 21 ? undefined : `go${said}`;
+}
+
+function needsSamePaths({ builds }: Recipe): boolean {
+  return builds.some(({ go }) => !go.trimpath);
 }
 
 /** A level of the processor that the toolchain of the stage takes from its own machine, and no variable names. */

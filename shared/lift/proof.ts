@@ -26,10 +26,14 @@ export interface ProvedRecipe {
   readonly modules: readonly { readonly root: string; readonly path: string; readonly workspace?: string }[];
 }
 
-/** Lays out in thought what the stage would hold, and looks for all that would mean something else on this machine. */
+/**
+ * Lays out in thought what the stage would hold, and looks for all that would mean something else on this machine. `samePaths` says
+ * that builds will see the paths of the stage.
+ */
 export async function proveFiles(
   request: ImageRequest,
   recipe: Recipe,
+  samePaths: boolean,
 ): Promise<
   | { readonly kind: 'proved'; readonly proved: ProvedRecipe }
   | { readonly kind: 'no'; readonly because: Because }
@@ -44,7 +48,7 @@ export async function proveFiles(
     const strange = strangeNode(tree);
     if (strange !== undefined) throw new Beyond(strange, recipe.lines);
     checkPlaces(tree, recipe);
-    const modules = recipe.builds.map((build) => checkBuild(tree, build));
+    const modules = recipe.builds.map((build) => checkBuild(tree, build, samePaths));
     for (const taken of recipe.taken) checkTaken(tree, recipe, taken.path, taken.lines);
     return { kind: 'proved', proved: { recipe, tree, modules } };
   } catch (error) {
@@ -69,7 +73,11 @@ function checkPlaces(tree: StageTree, { lines }: Recipe): void {
   if (settings !== undefined) throw new Beyond(`it brings settings for Go, ${settings}`, lines);
 }
 
-function checkBuild(tree: StageTree, build: RecipeBuild): ProvedRecipe['modules'][number] {
+function checkBuild(
+  tree: StageTree,
+  build: RecipeBuild,
+  samePaths: boolean,
+): ProvedRecipe['modules'][number] {
   const { go, lines } = build;
   const folder = folderOf(build);
   if (nodeAt(tree, folder)?.type !== 'directory')
@@ -83,9 +91,9 @@ function checkBuild(tree: StageTree, build: RecipeBuild): ProvedRecipe['modules'
   for (const name of ['GOPATH', 'GOMODCACHE', 'GOCACHE', 'GOTMPDIR'])
     if (go.env[name] !== undefined && (go.env[name] === root || within(go.env[name], root)))
       throw new Beyond(`${name} is a folder of the module, ${go.env[name]}`, lines);
-  if (!go.trimpath)
+  if (!go.trimpath && !samePaths)
     throw new Beyond(
-      `its program holds the folders of the container, ${root} first: with -trimpath it would be the same everywhere`,
+      `its program holds the folders of the container, ${root} first, and this machine lets no process have such folders of its own: with -trimpath the program would be the same everywhere`,
       lines,
     );
   if (!go.unstamped) checkCommit(tree, root, build);

@@ -13,6 +13,7 @@ import { Beyond } from './beyond.ts';
 import { type GoInvocation, isGoBuild, readGoInvocation } from './go-invocation.ts';
 import type { SimpleCommand } from './shell.ts';
 import { type Crossing, commandsOf, crossings, stepsWithBases } from './stage-steps.ts';
+import { SPARE_SYSTEM } from './stage-tree.ts';
 
 /** A stage that lays files of the context down and compiles Go, as what has to be done for the same files without a container. */
 export interface Recipe {
@@ -239,7 +240,6 @@ function isSpare(target: string, env: Readonly<Record<string, string>>): boolean
 
 /** Folders of the base in which a file could take part in everything, or that are symbolic links in some images. */
 const SYSTEM = /^\/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr|var)(\/|$)/;
-const SPARE_SYSTEM = /^\/usr\/(local\/)?src\/[^/]|^\/usr\/app(\/|$)|^\/var\/(www|app)\//;
 
 function checkCopy(step: CopyStep): void {
   const refuse = (because: string) => new Beyond(because, step.lines);

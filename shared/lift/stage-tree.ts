@@ -56,9 +56,13 @@ export const EMPTY_IN_BASE: ReadonlySet<string> = new Set([
   '/srv',
 ]);
 
+/** Folders among the system's that are for whoever wants them. */
+export const SPARE_SYSTEM = /^\/usr\/(local\/)?src\/[^/]|^\/usr\/app(\/|$)|^\/var\/(www|app)\//;
+
 /** Whether a path is, or lies among, what the base has: nobody here knows what is there. */
 export function isOfBase(path: string): boolean {
   if (path === '/' || BASE_FOLDERS.includes(path)) return true;
+  if (SPARE_SYSTEM.test(path)) return false;
   return (
     /^\/(bin|boot|dev|etc|lib\w*|proc|run|sbin|sys|usr|var|root)\//.test(path) ||
     /^\/go\/pkg(\/|$)/.test(path)

@@ -10,6 +10,8 @@ export interface LiftCase {
   readonly platform?: string;
   /** Stages that are lifted; default: `build`. */
   readonly stages?: readonly string[];
+  /** The stage fetches modules: the proxy's address is `@proxy@` in the Dockerfile. */
+  readonly modules?: boolean;
   /** Variables of this machine while the stage is lifted, which must have no part in it. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -52,7 +54,94 @@ export function dockerfile(lines: readonly string[] = ['COPY . .', BUILD], take 
   ].join('\n');
 }
 
+const FETCHES = 'ENV GOPROXY=@proxy@ GOSUMDB=off CGO_ENABLED=0';
+const WITH_MODULE = {
+  'go.mod': 'module example.com/app\n\ngo 1.26\n\nrequire github.com/google/uuid v1.6.0\n',
+  'go.sum':
+    'github.com/google/uuid v1.6.0 h1:NIvaJDMOsjHA8n1jAhLSgzrAzy1Hgr+hNrb57e+94F0=\ngithub.com/google/uuid v1.6.0/go.mod h1:TIyPZe4MgqvfeYDBFedMoGGpEw/LqOeaOT+nhxU+yHo=\n',
+  'main.go':
+    'package main\n\nimport "github.com/google/uuid"\n\nfunc main() { println(uuid.Nil.String()) }\n',
+};
+
+/** Programs that hold paths: they need a machine that can give a process mounts of its own. */
+export const samePaths: readonly LiftCase[] = [
+  {
+    name: 'paths of the stage in the program',
+    files: APP,
+    dockerfile: dockerfile(['COPY . .', 'RUN CGO_ENABLED=0 go build -o /out/app .']),
+  },
+  {
+    name: 'stripped, in a folder of GOPATH, with an output beside the sources',
+    files: APP,
+    dockerfile: dockerfile(
+      [
+        'WORKDIR /go/src/example.com/app',
+        'COPY . .',
+        'RUN CGO_ENABLED=0 go build -a -installsuffix cgo -ldflags="-w -s" -o app .',
+      ],
+      '/go/src/example.com/app/app /app',
+    ),
+  },
+  {
+    name: 'modules whose folders are in the program, too',
+    files: WITH_MODULE,
+    modules: true,
+    dockerfile: dockerfile([
+      FETCHES,
+      'COPY go.mod go.sum ./',
+      'RUN go mod download',
+      'COPY . .',
+      'RUN go build -o /out/app .',
+    ]),
+  },
+  {
+    name: 'a replaced module, embedded files and two builds, one of them with -trimpath',
+    files: {
+      'go.mod':
+        'module example.com/app\n\ngo 1.26\n\nrequire example.com/lib v0.0.0\n\nreplace example.com/lib => ../lib\n',
+      'main.go': USER.replace(
+        'import "example.com/lib"',
+        'import (\n\t_ "embed"\n\n\t"example.com/lib"\n)\n\n//go:embed text.txt\nvar text string',
+      ).replace('println(', 'println(text, '),
+      'text.txt': 'text',
+      '.dockerignore': 'ignored\n',
+      'ignored/x.go': 'package ignored\n',
+      'third/lib/go.mod': 'module example.com/lib\n\ngo 1.26\n',
+      'third/lib/lib.go': LIB,
+    },
+    dockerfile: dockerfile(
+      [
+        'ENV CGO_ENABLED=0',
+        'COPY third/lib /lib-source/',
+        'WORKDIR /work/lib',
+        'COPY third/lib .',
+        'WORKDIR /work/app',
+        'COPY . .',
+        'RUN go build -o /out/app . && go build -trimpath -o /out/trimmed .',
+      ],
+      '/out /out',
+    ),
+  },
+  {
+    name: 'another processor, with a cache of Go at a place of its own',
+    files: APP,
+    platform: 'linux/arm64',
+    dockerfile: dockerfile([
+      'ARG TARGETARCH',
+      'ENV GOCACHE=/var/cache/go',
+      'COPY . .',
+      'RUN --mount=type=cache,target=/var/cache/go CGO_ENABLED=0 GOARCH=$TARGETARCH go build -o /out/app .',
+    ]).replace('FROM golang', 'FROM --platform=$BUILDPLATFORM golang'),
+  },
+];
+
 export const lifted: readonly LiftCase[] = [
+  {
+    name: 'modules that are fetched',
+    files: WITH_MODULE,
+    modules: true,
+    dockerfile: dockerfile([FETCHES, 'COPY . .', 'RUN go build -trimpath -o /out/app .']),
+  },
   {
     name: 'the canonical stage',
     files: { ...APP, 'go.sum': '' },
@@ -428,24 +517,6 @@ COPY --from=other /b /
 ];
 
 export const refused: readonly RefusedCase[] = [
-  {
-    name: 'folders of the container in the program',
-    files: APP,
-    dockerfile: dockerfile(['COPY . .', 'RUN CGO_ENABLED=0 go build -o /out/app .']),
-    line: 'RUN CGO_ENABLED=0 go build -o',
-    because: /-trimpath/,
-  },
-  {
-    name: '-trimpath taken back',
-    files: APP,
-    dockerfile: dockerfile([
-      'ENV GOFLAGS=-trimpath',
-      'COPY . .',
-      'RUN CGO_ENABLED=0 go build -trimpath=false -o /out/app .',
-    ]),
-    line: 'RUN CGO_ENABLED=0',
-    because: /-trimpath/,
-  },
   {
     name: 'cgo by default',
     files: APP,

@@ -17,7 +17,8 @@ import { parsePlatform, RegistryClient, resolveImage } from '../../../shared/oci
 import { baseImages, buildkit, crane, describeWith, go, registry } from '../../lab/index.ts';
 import { makeContext } from '../image/context.ts';
 import { quiet, requestFor } from '../image/native.ts';
-import { type LiftCase, lifted, refused } from './cases.ts';
+import { type LiftCase, lifted, refused, samePaths } from './cases.ts';
+import { moduleProxy } from './module-proxy.ts';
 
 const [bases, kit, craneTool, lab] = await Promise.all([baseImages(), buildkit(), crane(), registry()]);
 
@@ -28,6 +29,11 @@ describeWith(
     const root = mkdtempSync(join(tmpdir(), 'slipway-lift-'));
     let profile = Buffer.alloc(0);
     let version = '';
+    let proxy: Awaited<ReturnType<typeof moduleProxy>>;
+    const isolated = run({ program: 'unshare', args: ['--mount', 'mount', '--bind', root, root] }).then(
+      () => true,
+      () => false,
+    );
     const client = new RegistryClient({ credentials: async () => undefined } as never);
     const images: ResolveImage = async (reference, platform) => {
       const found = await resolveImage(
@@ -46,10 +52,12 @@ describeWith(
       const told = await run({ program: 'go', args: ['env', 'GOVERSION', 'GOROOT'] });
       const [own = '', goroot = ''] = told.stdout.toString().trim().split('\n');
       version = own.replace(/^go/, '');
+      proxy = await moduleProxy();
       profile = readFileSync(join(goroot, 'src/cmd/compile/default.pgo'));
     });
-    afterAll(() => {
+    afterAll(async () => {
       client.close();
+      await proxy?.[Symbol.asyncDispose]();
       rmSync(root, { recursive: true, force: true });
     });
 
@@ -66,7 +74,7 @@ describeWith(
       );
       for (const [name, file] of Object.entries(one.files))
         if (typeof file === 'object' && 'profile' in file) writeFileSync(join(folder, name), profile);
-      writeFileSync(join(folder, 'Dockerfile'), one.dockerfile);
+      writeFileSync(join(folder, 'Dockerfile'), one.dockerfile.replaceAll('@proxy@', proxy.address));
       return requestFor(folder, {
         buildArgs: one.args ?? {},
         ...(one.platform && { platforms: [parsePlatform(one.platform)] }),
@@ -81,13 +89,21 @@ describeWith(
         images,
       });
 
-    it.each(lifted)('$name', async (one) => {
+    it.each(samePaths)('$name', async (one) => {
+      await same(one, (await isolated) ? undefined : /-trimpath/);
+    });
+
+    it.each(lifted)('$name', (one) => same(one));
+
+    const same = async (one: LiftCase, because?: RegExp) => {
       const request = prepare(one);
       const [platform] = request.platforms;
       const stages = lift(one, request);
       const handedIn: Record<string, () => string> = {};
       for (const name of one.stages ?? ['build']) {
-        expect(await stages[name]!.prove(platform!)).toBeUndefined();
+        const stopped = await stages[name]!.prove(platform!);
+        if (because !== undefined) return expect(stopped?.reason).toMatch(because);
+        expect(stopped).toBeUndefined();
         const folder = await stages[name]!.make(platform!, quiet);
         handedIn[name] = () => folder;
       }
@@ -96,7 +112,7 @@ describeWith(
       const theirs = await built(one, request.context);
       expect(Object.keys(theirs).length).toBeGreaterThan(0);
       expect(mine).toEqual(theirs);
-    });
+    };
 
     it.each(refused)('refused: $name', async (one) => {
       const request = prepare(one);
@@ -124,6 +140,7 @@ describeWith(
           '--local', `context=${folder}`, '--local', `dockerfile=${source}`,
           ...Object.entries(one.args ?? {}).flatMap(([name, value]) => ['--opt', `build-arg:${name}=${value}`]),
           ...(one.platform === undefined ? [] : ['--opt', `platform=${one.platform}`]),
+          ...(one.modules ? ['--allow', 'network.host', '--opt', 'force-network-mode=host'] : []),
           '--output', `type=tar,dest=${tar}`,
         ],
       });
