@@ -191,6 +191,43 @@ describe('the key of a stage', () => {
     expect(one.key!.digest).not.toBe(two.key!.digest);
   });
 
+  it.each<[string, Project, Project]>([
+    [
+      'who runs a command',
+      changed('RUN --network=none', 'USER 1\nRUN --network=none'),
+      changed('RUN --network=none', 'USER 2\nRUN --network=none'),
+    ],
+    [
+      'which network a command has',
+      changed('--network=none ', ''),
+      changed('--network=none', '--network=host'),
+    ],
+    [
+      'which network commands have that name none',
+      { ...changed('--network=none ', ''), request: { runs: { ...noRuns(), network: 'host' } } },
+      changed('--network=none ', ''),
+    ],
+    [
+      'a hard link and a copy',
+      withFiles({ 'src/x1': 'x', 'src/x2': { hardlink: 'src/x1' } }),
+      withFiles({ 'src/x1': 'x', 'src/x2': 'x' }),
+    ],
+  ])('tells %s apart', async (_, one, two) => {
+    expect(await keyOf(one, 'build')).not.toBe(await keyOf(two, 'build'));
+  });
+
+  it('does not change with a file that --exclude leaves out', async () => {
+    const exclude = changed('COPY src', 'COPY --exclude=lib src');
+    const other = { ...exclude, files: { ...files, 'src/lib/lib.go': 'changed', 'src/lib/new': 'x' } };
+    expect(await keyOf(other, 'build')).toBe(await keyOf(exclude, 'build'));
+  });
+
+  it('tells an empty folder that a pattern matches from no match', async () => {
+    const of = (more: NonNullable<Project['files']>) =>
+      keyOf({ dockerfile: 'FROM scratch\nCOPY d* /x/\n', files: { a: 'a', ...more } }, 0);
+    expect(await of({ d: { directory: 0o755 } })).not.toBe(await of({}));
+  });
+
   it('holds the parts of several steps apart', async () => {
     const one = changed('COPY src .', 'COPY src/main.go src/run.sh .');
     const two = changed('COPY src .', 'COPY src/run.sh src/main.go .');
