@@ -459,6 +459,24 @@ describeWith(
       expect(built(await make(changed, { ...none, tags }))).toBe(true);
     });
 
+    it('is made whole by BuildKit where that shows only when its stages are made', async () => {
+      await using to = await freshRegistry();
+      const folder = checkout(staged('COPY conf /conf\n'));
+      writeFileSync(join(folder, 'conf/.wh.x'), 'no deletion');
+      const tags = `${to.host}/app:1`;
+      const { host, plan, result } = await make(folder, { ...none, tags });
+      expect(plan.because).toMatchObject({
+        reason: expect.stringContaining('/conf/.wh.x'),
+        lines: { start: 6 },
+      });
+      expect(host.lines).toContain('Build with BuildKit');
+      await validate(tags);
+      expect((await make(folder, { ...none, tags })).result).toMatchObject({
+        reused: true,
+        descriptor: result.descriptor,
+      });
+    });
+
     it('is kept under no key when a file changes while it is made', async () => {
       await using to = await freshRegistry();
       const tags = `${to.host}/app:1`;
