@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import type { Lines } from '../dockerfile/index.ts';
+import { type Lines, matchGlob } from '../dockerfile/index.ts';
 import { type Because, type ImageRequest, stageFiles } from '../image/index.ts';
 import { Beyond } from './beyond.ts';
 import type { GoFlag } from './go-invocation.ts';
@@ -48,9 +48,10 @@ export async function proveFiles(
     const strange = strangeNode(tree);
     if (strange !== undefined) throw new Beyond(strange, recipe.lines);
     checkPlaces(tree, recipe);
-    const modules = recipe.builds.map((build) => checkBuild(tree, build, samePaths));
+    const builds = recipe.builds.map((build) => withNames(tree, build));
+    const modules = builds.map((build) => checkBuild(tree, build, samePaths));
     for (const taken of recipe.taken) checkTaken(tree, recipe, taken.path, taken.lines);
-    return { kind: 'proved', proved: { recipe, tree, modules } };
+    return { kind: 'proved', proved: { recipe: { ...recipe, builds }, tree, modules } };
   } catch (error) {
     if (error instanceof Beyond)
       return { kind: 'no', because: { reason: error.message, lines: error.lines } };
@@ -109,6 +110,31 @@ function used(tree: StageTree, workspace: string): string[] {
   return localPaths(textOf(tree, workspace) ?? '', 'use').map((path) =>
     posix.resolve(posix.dirname(workspace), path, 'go.mod'),
   );
+}
+
+/** The build with names of files in the place of its patterns, as the shell of the stage would have put them there (POSIX, 2.13.3). */
+function withNames(tree: StageTree, build: RecipeBuild): RecipeBuild {
+  if (build.patterns.length === 0) return build;
+  const packages = build.go.packages.flatMap((word) => {
+    if (!build.patterns.includes(word)) return [word];
+    const prefix = /^\.\/+/.exec(word)?.[0] ?? '';
+    const found = [...matching(tree, build.cwd, word.slice(prefix.length).split('/'))].map(
+      (name) => prefix + name,
+    );
+    return found.length === 0 ? [word] : found.sort();
+  });
+  return { ...build, go: { ...build.go, packages } };
+}
+
+function* matching(tree: StageTree, folder: string, parts: readonly string[]): Generator<string> {
+  const [part = '', ...rest] = parts;
+  const node = nodeAt(tree, folder);
+  if (node?.type !== 'directory') return;
+  for (const name of node.children.keys()) {
+    if (!(matchGlob(part, name) && (part.startsWith('.') || !name.startsWith('.')))) continue;
+    if (rest.length === 0) yield name;
+    else for (const below of matching(tree, posix.join(folder, name), rest)) yield `${name}/${below}`;
+  }
 }
 
 /** The folder in which Go looks for packages. */

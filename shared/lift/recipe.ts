@@ -38,6 +38,8 @@ export type FileStep = CopyStep | WorkdirStep;
 export interface RecipeBuild {
   readonly go: GoInvocation;
   readonly cwd: string;
+  /** Those of the packages that the shell replaces by the names of files that they match. */
+  readonly patterns: readonly string[];
   /** As the Dockerfile has it, for people. */
   readonly shown: string;
   readonly lines: Lines;
@@ -116,13 +118,15 @@ class StepReader {
     const binds = step.mounts.flatMap((mount) => this.mount(mount, step));
     let cwd = step.workdir;
     for (const command of commandsOf(step)) {
-      const [word] = command.patterns;
-      if (word !== undefined) throw new Beyond(`its RUN has the file name pattern "${word}"`, step.lines);
+      const pattern = command.patterns.find((word) => !isGoBuild(command) || /^-|^\/|\.\./.test(word));
+      if (pattern !== undefined)
+        throw new Beyond(`its RUN has the file name pattern "${pattern}"`, step.lines);
       if (isGoBuild(command)) {
         this.bind(binds, step);
         this.builds.push({
           go: readGoInvocation(command, step.lines),
           cwd,
+          patterns: command.patterns,
           shown: command.words.join(' '),
           lines: step.lines,
         });

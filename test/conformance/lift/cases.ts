@@ -316,6 +316,19 @@ export const lifted: readonly LiftCase[] = [
     ]),
   },
   {
+    name: 'files by patterns, in /usr/src/app',
+    files: {
+      'go.mod': 'module example.com/app\n',
+      'cmd/x/b.go': 'package main\n\nfunc helper() { println("b") }\n',
+      'cmd/x/a.go': 'package main\n\nfunc main() { helper() }\n',
+      'cmd/x/.hidden.go': 'package hidden\n',
+    },
+    dockerfile: dockerfile(
+      ['WORKDIR /usr/src/app', 'COPY . .', 'RUN CGO_ENABLED=0 go build -trimpath -o bin/x cmd/x/*'],
+      '/usr/src/app/bin/x /x',
+    ),
+  },
+  {
     name: 'go install, for this processor',
     files: { 'go.mod': 'module example.com/app\n', 'cmd/tool/main.go': command('tool') },
     dockerfile: dockerfile(

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readTar } from '../../../shared/content/index.ts';
-import { run } from '../../../shared/exec/index.ts';
+import { ExecError, run } from '../../../shared/exec/index.ts';
 import {
   type Directory,
   type ImageRequest,
@@ -95,6 +95,17 @@ describeWith(
 
     it.each(lifted)('$name', (one) => same(one));
 
+    it('the storefront', { timeout: 900_000 }, async () => {
+      const example = join(import.meta.dirname, '../../../examples/storefront');
+      const dockerfile = readFileSync(join(example, 'Dockerfile'), 'utf8');
+      await same({
+        name: 'the storefront',
+        files: filesOf(example),
+        modules: true,
+        dockerfile: dockerfile.replace('WORKDIR /src', 'ENV GOPROXY=@proxy@ GOSUMDB=off\nWORKDIR /src'),
+      });
+    });
+
     const same = async (one: LiftCase, because?: RegExp) => {
       const request = prepare(one);
       const [platform] = request.platforms;
@@ -126,7 +137,7 @@ describeWith(
     /** The files of the image as BuildKit makes them. Its compiled packages are kept between cases, which changes no byte. */
     const built = async (one: LiftCase, folder: string): Promise<Record<string, string>> => {
       const source = mkdtempSync(`${folder}-dockerfile-`);
-      const text = one.dockerfile.replaceAll(
+      const text = readFileSync(join(folder, 'Dockerfile'), 'utf8').replaceAll(
         /^RUN (?!.*go-build)/gm,
         `RUN --mount=type=cache,target=/root/.cache/go-build,id=lift `,
       );
@@ -143,11 +154,25 @@ describeWith(
           ...(one.modules ? ['--allow', 'network.host', '--opt', 'force-network-mode=host'] : []),
           '--output', `type=tar,dest=${tar}`,
         ],
+      }).catch((error: unknown) => {
+        throw new Error(error instanceof ExecError ? error.stderr : String(error), { cause: error });
       });
       return await listTar(tar);
     };
   },
 );
+
+function filesOf(folder: string): Record<string, string> {
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
+  return Object.fromEntries(
+    names
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+      .filter((name) => !name.startsWith('.slipway'))
+      .map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
+  );
+}
 
 function listing(files: Directory): Record<string, string> {
   const found: Record<string, string> = {};
