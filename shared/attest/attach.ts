@@ -115,7 +115,7 @@ export interface Attached {
 }
 
 /** Looks what is attached to a manifest. Signatures are not verified: that is for those who rely on them. */
-export async function attachedTo(place: AttestationPlace, subject: Digest): Promise<Attached> {
+export async function attachedTo(place: ImageSource, subject: Digest): Promise<Attached> {
   const all = new Set<string>();
   const signed = new Set<string>();
   for (const referrer of (await place.referrers?.(subject)) ?? []) {
@@ -132,7 +132,7 @@ export async function attachedTo(place: AttestationPlace, subject: Digest): Prom
   return { all: new Set([...all, ...signed]), signed };
 }
 
-async function manifestOf(place: AttestationPlace, { digest }: Descriptor) {
+async function manifestOf(place: ImageSource, { digest }: Descriptor) {
   const { bytes, descriptor } = await place.manifest(digest);
   const document = parseDocument(bytes, `${place.name}@${digest}`, descriptor.mediaType);
   return document.kind === 'image' ? document.manifest : { layers: [], annotations: undefined };

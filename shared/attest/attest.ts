@@ -1,6 +1,13 @@
 import type { Digest } from '../content/index.ts';
 import { formatBytes, type Task } from '../host/index.ts';
-import { type Descriptor, type Manifest, type Platform, parseConfig, parseDocument } from '../oci/index.ts';
+import {
+  type Descriptor,
+  type ImageSource,
+  type Manifest,
+  type Platform,
+  parseConfig,
+  parseDocument,
+} from '../oci/index.ts';
 import {
   type Attached,
   type AttestationPlace,
@@ -38,6 +45,8 @@ export interface AttestedImage {
   readonly bytes: Buffer;
   /** This run has found it, and has not made it. */
   readonly reused: boolean;
+  /** This run has made its documents alone, around the layers of an image that it has found, and where it has found it. */
+  readonly layersFrom?: { readonly source: ImageSource; readonly image: Descriptor } | undefined;
 }
 
 /** Something that was attached to a manifest. */
@@ -76,8 +85,9 @@ export class Attester {
     const wanted = this.#wanted(image.root, members);
     const missing = image.reused ? await this.#missing(wanted, place) : wanted;
     if (missing.length === 0) return { kind: 'present' };
-    if (image.reused && missing.some(({ kind }) => kind === 'provenance')) return { kind: 'unknown origin' };
-    const prepared = await this.#prepare(image.root.digest, missing, place, task);
+    if (missing.some(({ kind }) => kind === 'provenance') && !(await this.#knowsOrigin(image)))
+      return { kind: 'unknown origin' };
+    const prepared = await this.#prepare(image, missing, place, task);
     const attestations: Attestation[] = [];
     for (const { subject, statements, signed } of bySubject(prepared)) {
       const unsigned = await attachStatements(place, subject, statements);
@@ -118,25 +128,40 @@ export class Attester {
     return wanted.filter((one) => !has(one));
   }
 
+  /** Who says where an image comes from has made it, from its sources or around layers that have provenance of their own. */
+  async #knowsOrigin({ reused, layersFrom }: AttestedImage): Promise<boolean> {
+    if (reused || layersFrom === undefined) return !reused;
+    const { all, signed } = await attachedTo(layersFrom.source, layersFrom.image.digest);
+    return (this.#request.sign === undefined ? all : signed).has(PredicateType.provenance);
+  }
+
   #prepare(
-    root: Digest,
+    image: AttestedImage,
     wanted: readonly Wanted[],
     place: AttestationPlace,
     task: Task,
   ): Promise<readonly Prepared[]> {
-    const key = [root, ...wanted.map(({ kind, subjects }) => `${kind} ${subjects[0]!.digest}`)].join('\n');
+    const key = [
+      image.root.digest,
+      ...wanted.map(({ kind, subjects }) => `${kind} ${subjects[0]!.digest}`),
+    ].join('\n');
     const known = this.#made.get(key);
     if (known !== undefined) return known;
-    const made = Promise.all(wanted.map((one) => this.#prepareOne(one, place, task)));
+    const made = Promise.all(wanted.map((one) => this.#prepareOne(image, one, place, task)));
     this.#made.set(key, made);
     return made;
   }
 
-  async #prepareOne(wanted: Wanted, place: AttestationPlace, task: Task): Promise<Prepared> {
+  async #prepareOne(
+    { layersFrom }: AttestedImage,
+    wanted: Wanted,
+    place: AttestationPlace,
+    task: Task,
+  ): Promise<Prepared> {
     const { facts, sign, names } = this.#request;
     const predicate =
       wanted.kind === 'provenance'
-        ? await provenance(await facts!())
+        ? await provenance({ ...(await facts!()), layersFrom })
         : await this.#sbom(wanted.member, place, task);
     const subjects = subjectsOf(
       names,

@@ -1,5 +1,11 @@
 import type { Digest } from '../content/index.ts';
-import { formatPlatform, type Platform, type Reference } from '../oci/index.ts';
+import {
+  type Descriptor,
+  formatPlatform,
+  type ImageSource,
+  type Platform,
+  type Reference,
+} from '../oci/index.ts';
 
 /** What names the way in which externalParameters and internalParameters are to be read. It is the address of their description. */
 export const BUILD_TYPE =
@@ -25,6 +31,8 @@ export interface BuildFacts {
   /** Named contexts and stages that were handed in, with what was given for them. */
   readonly contexts: Readonly<Record<string, string>>;
   readonly bases: readonly BaseFacts[];
+  /** The image whose layers this one has, where this run has made its documents alone. */
+  readonly layersFrom?: { readonly source: ImageSource; readonly image: Descriptor } | undefined;
   /** Told with mode max only. */
   readonly course: Readonly<Record<string, unknown>>;
   readonly run: RunFacts;
@@ -120,7 +128,7 @@ function sourceUri({ repository, ref }: SourceFacts): string | undefined {
   return repository === undefined ? undefined : `git+${repository}${ref === undefined ? '' : `@${ref}`}`;
 }
 
-async function dependencies({ source, bases }: BuildFacts): Promise<ResourceDescriptor[]> {
+async function dependencies({ source, bases, layersFrom }: BuildFacts): Promise<ResourceDescriptor[]> {
   const uri = sourceUri(source);
   const own =
     uri === undefined || source.commit === undefined ? [] : [{ uri, digest: { gitCommit: source.commit } }];
@@ -131,7 +139,8 @@ async function dependencies({ source, bases }: BuildFacts): Promise<ResourceDesc
     })),
   );
   const distinct = new Map(images.map((image) => [`${image.uri} ${image.digest.sha256}`, image]));
-  return [...own, ...[...distinct].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, image]) => image)];
+  const layers = layersFrom === undefined ? [] : [await imageLayers(layersFrom)];
+  return [...own, ...layers, ...[...distinct].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, image]) => image)];
 }
 
 /** A package URL of type docker (purl-spec), in the form in which BuildKit writes it. */
@@ -145,6 +154,20 @@ async function imageUri({ reference, digest, platform }: BaseFacts): Promise<str
   const version = tag ?? (reference.digest === undefined ? 'latest' : undefined);
   const qualifiers = { digest, platform: formatPlatform(platform) };
   return new PackageURL('docker', namespace, familiar.slice(slash + 1), version, qualifiers).toString();
+}
+
+/** A package URL of type oci (purl-spec), which names an image by its digest. */
+async function imageLayers({
+  source,
+  image,
+}: NonNullable<BuildFacts['layersFrom']>): Promise<ResourceDescriptor> {
+  const { PackageURL } = await import('packageurl-js');
+  const name = source.name.slice(source.name.lastIndexOf('/') + 1);
+  const qualifiers = { repository_url: source.name };
+  return {
+    uri: new PackageURL('oci', undefined, name, image.digest, qualifiers).toString(),
+    digest: { sha256: image.digest.slice('sha256:'.length) },
+  };
 }
 
 function sorted(record: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

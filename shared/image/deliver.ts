@@ -4,7 +4,7 @@ import { formatBytes } from '../host/index.ts';
 import type { Descriptor, ImageSource, ImageTarget, Layout } from '../oci/index.ts';
 import { copyImage, type Provided, provideBlob } from '../oci/index.ts';
 import { once } from './once.ts';
-import type { ImageParts, PartBlob, StoredDocument } from './parts.ts';
+import type { ImageParts, LayersFrom, PartBlob, StoredDocument } from './parts.ts';
 
 /** Where an image is to be, and under which names. */
 export type Delivery =
@@ -33,6 +33,8 @@ export interface UnnamedImage {
   readonly bytes: Buffer;
   /** This run has found it, and has not made it. */
   readonly reused: boolean;
+  /** This run has made its documents alone, around the layers of an image that it has found. */
+  readonly layersFrom?: LayersFrom | undefined;
 }
 
 /**
@@ -111,7 +113,8 @@ async function deliverOne(
   for (const { bytes, descriptor } of parts.members)
     await delivery.target.putManifest(bytes, descriptor.mediaType, []);
   signal?.throwIfAborted();
-  await beforeNames(delivery, { root: parts.root, bytes: parts.top.bytes, reused: false }, task);
+  const { root, top, layersFrom } = parts;
+  await beforeNames(delivery, { root, bytes: top.bytes, reused: false, layersFrom }, task);
   await nameImage(parts.top.bytes, parts.root, delivery, key);
   task.note(`${formatBytes(tally.bytes)} moved`);
   return { target: delivery.target.name, kind: delivery.kind, tags: delivery.tags, ...tally };

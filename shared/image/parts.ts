@@ -38,6 +38,14 @@ export interface ImageParts {
   /** The index, or the manifest of an image for one platform. */
   readonly top: { readonly bytes: Buffer; readonly mediaType: string };
   readonly root: Descriptor;
+  /** The image that an earlier run made, whose layers these are. */
+  readonly layersFrom?: LayersFrom | undefined;
+}
+
+/** An image that was found, and where. */
+export interface LayersFrom {
+  readonly source: ImageSource;
+  readonly image: Descriptor;
 }
 
 /** An image for one platform, as far as it is made of documents. */

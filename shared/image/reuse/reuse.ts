@@ -41,6 +41,8 @@ export interface ReusableLayers {
   readonly kind: 'layers';
   readonly parts: readonly PlatformParts[];
   readonly holder: RegistryDelivery;
+  /** The image that has them. */
+  readonly image: Descriptor;
 }
 
 /**
@@ -113,7 +115,7 @@ async function findInRegistry(
       const platforms = found.parts.map(({ result }) => result);
       return { kind: 'image', root: found.root, platforms, holder, source, bytes: manifest.bytes };
     }
-    if (found?.kind === 'layers') return { ...found, holder };
+    if (found?.kind === 'layers') return { ...found, holder, image: manifest.descriptor };
     task.log(`What ${source.name} has under the key of the image's files is another image.`);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
@@ -156,14 +158,14 @@ function withoutSpare(deliveries: readonly Delivery[]): readonly Delivery[] {
 
 /** Writes configurations and manifests around layers that are there, and brings what comes of it everywhere. */
 export async function deliverLayers(
-  { parts: platforms, holder }: ReusableLayers,
+  { parts: platforms, holder, image }: ReusableLayers,
   { request, key }: ImagePlan,
   deliveries: readonly Delivery[],
   keyTags: KeyTags,
   signal: AbortSignal | undefined,
   task: Task,
 ): Promise<ImageResult> {
-  const parts = imageParts(request, platforms);
+  const parts = { ...imageParts(request, platforms), layersFrom: { source: holder.source, image } };
   const { name, manifest, blob, repository } = holder.source;
   const store = { ...holder.target, name, manifest, blob, ...(repository !== undefined && { repository }) };
   const served = withoutSpare(deliveries).map((one) => (one === holder ? { ...holder, target: store } : one));

@@ -235,6 +235,26 @@ describeWith('attestations that Slipway makes', { bases, crane: craneTool, regis
     expect(statements(await referrers(tag, first.outputs.digest!), PROVENANCE)).toHaveLength(1);
   });
 
+  it('of an image around the layers of another name that one, if somebody has said where it comes from', async () => {
+    const provenanceOf = async (name: string, inputs: Inputs) => {
+      const { outputs } = await build(project(name), { tags: tagOf(name), push: 'true', ...inputs });
+      const found = statements(await referrers(tagOf(name), outputs.digest!), PROVENANCE);
+      return {
+        digest: outputs.digest!,
+        uris: JSON.stringify(found[0]?.predicate.buildDefinition.resolvedDependencies),
+      };
+    };
+    const labelled = { provenance: 'true', labels: 'revision=2' };
+    const first = await provenanceOf('layers', { provenance: 'true' });
+    const second = await provenanceOf('layers', labelled);
+    expect(second.digest).not.toBe(first.digest);
+    expect(second.uris).toContain(`pkg:oci/attest-layers@${first.digest}`);
+    const unknown = await provenanceOf('layers-unknown', {});
+    const made = await provenanceOf('layers-unknown', labelled);
+    expect(made.digest).not.toBe(unknown.digest);
+    expect(made.uris).not.toContain('pkg:oci/');
+  });
+
   it('add what is missing of an image that was found', async () => {
     const tag = tagOf('missing');
     const first = await build(project('missing'), { tags: tag, push: 'true', provenance: 'true' });
