@@ -60,7 +60,11 @@ function stages({ file, lifted, kept }: StagesReading): Block[] {
       ['Stage', 'Line', 'Made by'],
       [
         ...lifted.map(({ name, lines }) => [name, `${file}:${lines.start}`, 'go-build, without a container']),
-        ...kept.map(({ name, lines, because }) => [name, `${file}:${lines.start}`, `a builder: ${because}`]),
+        ...kept.map(({ name, lines, because, liftable }) => [
+          name,
+          `${file}:${lines.start}`,
+          `${liftable ? 'the image, as the Dockerfile has it' : 'a builder'}: ${because}`,
+        ]),
       ],
     ),
   ];

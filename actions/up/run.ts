@@ -103,7 +103,7 @@ function tellDifferences(
       }
     }
   }
-  for (const { name, because, lines } of reading.kept)
+  for (const { name, because, lines } of reading.kept.filter(({ liftable }) => !liftable))
     tellOnce(
       lines.start,
       `Stage ${name} needs a builder: ${because}. Hand its files in with image.stages in slipway.yml to do without.`,

@@ -6,7 +6,7 @@ import {
   type StageGraph,
 } from '../../shared/dockerfile/index.ts';
 import { readDockerfile } from '../../shared/image/index.ts';
-import { type ContextFiles, type GoProgram, readGoStage } from '../../shared/lift/index.ts';
+import { type ContextFiles, type GoProgram, readGoStage, readRecipe } from '../../shared/lift/index.ts';
 import { formatPlatform, type ImageConfig, type Platform } from '../../shared/oci/index.ts';
 import { type ContextRequest, contextFiles } from './context-files.ts';
 
@@ -32,9 +32,11 @@ export interface LiftedStage {
   readonly leftOut: readonly { readonly command: string; readonly lines: Lines }[];
 }
 
-/** A stage that a builder has to run, and the line that says so. */
+/** A stage that go-build cannot make, and the line that says so. */
 export interface KeptStage {
   readonly name: string;
+  /** docker-multistage reads it as one that it can lift as it is, with the Dockerfile's own flags; else a builder has to run it. */
+  readonly liftable: boolean;
   readonly because: string;
   readonly lines: Lines;
 }
@@ -123,9 +125,12 @@ function readOne(
     if (stage === undefined) continue;
     const user = graph.stages.find((one) => one.base.kind === 'stage' && one.base.index === stage.index);
     if (user !== undefined)
-      return { name, because: `stage ${nameOf(user)} is built on it`, lines: user.lines };
+      return { name, liftable: false, because: `stage ${nameOf(user)} is built on it`, lines: user.lines };
     const reading = readGoStage(graph, stage, files);
-    if (reading.kind === 'beyond') return { name, because: reading.because, lines: reading.lines };
+    if (reading.kind === 'beyond') {
+      const liftable = readRecipe(graph, stage).kind === 'recipe';
+      return { name, liftable, because: reading.because, lines: reading.lines };
+    }
     programs.set(formatPlatform(graph.platform), reading.programs);
     first ??= reading;
   }

@@ -15,7 +15,7 @@ export type { GoFlags } from './flags.ts';
 export { type GivenBuild, runGivenBuild } from './given-build.ts';
 export { Pool } from './jobs.ts';
 export { restoreGoCaches, type SavedCache, saveGoCaches } from './keep.ts';
-export { isAboveModules, parseModule } from './module.ts';
+export { isAboveModules } from './module.ts';
 export type { OutputNaming } from './output.ts';
 export type { MainPackage } from './packages.ts';
 export {

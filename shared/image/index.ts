@@ -10,7 +10,7 @@ export { describePlan, type StageDescription, type Story } from './describe.ts';
 export { loadIntoEngine } from './export/engine.ts';
 export { exportDocker, exportFolder, exportOci, exportTar } from './export/files.ts';
 export { buildxMetadata, imageId } from './export/metadata.ts';
-export { type Directory, follow, lookup, type Node, walk } from './files/tree.ts';
+export { type Directory, lookup, type Node, walk } from './files/tree.ts';
 export { keepBlobs } from './kept-blobs.ts';
 export { lookAhead } from './look-ahead.ts';
 export type { SeedCarrier } from './mounts/carrier.ts';

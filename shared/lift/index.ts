@@ -5,3 +5,4 @@ export type { GoCommand } from './go-command.ts';
 export { type GoStageReading, readGoStage } from './go-stage.ts';
 export { type GoBuilds, type LiftOptions, liftStages } from './lifted-stages.ts';
 export type { GoProgram } from './programs.ts';
+export { type RecipeReading, readRecipe } from './recipe.ts';
