@@ -33,10 +33,16 @@ export interface MadeLayout {
  * Whether the builder can export a layout. The engine's own builder can do so only when it keeps its images in containerd; with a
  * graph driver, as on GitHub's hosted runners, it can load them into the engine, which can save them.
  */
-export async function canExport(
-  settings: BuilderSettings,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
+export function canExport(settings: BuilderSettings, signal: AbortSignal | undefined): Promise<boolean> {
+  const asked = inspected.get(settings) ?? inspect(settings, signal);
+  inspected.set(settings, asked);
+  return asked;
+}
+
+/** A run asks for its builder once: it does not change its driver meanwhile. */
+const inspected = new WeakMap<BuilderSettings, Promise<boolean>>();
+
+async function inspect(settings: BuilderSettings, signal: AbortSignal | undefined): Promise<boolean> {
   const ask = async (args: readonly string[]): Promise<string> => {
     try {
       const { stdout } = await run({
@@ -50,12 +56,12 @@ export async function canExport(
       throw error;
     }
   };
-  const inspected = await ask([
+  const told = await ask([
     'buildx',
     'inspect',
     ...(settings.builder === undefined ? [] : [settings.builder]),
   ]);
-  if (!/^Driver:\s*docker\s*$/m.test(inspected)) return true;
+  if (!/^Driver:\s*docker\s*$/m.test(told)) return true;
   return (await ask(['info', '--format', '{{json .DriverStatus}}'])).includes('io.containerd.snapshotter');
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { Digest, Key } from '../../content/index.ts';
+import { type Digest, digestOf, type Key } from '../../content/index.ts';
 import { Failure, formatBytes, type Task } from '../../host/index.ts';
 import { formatPlatform } from '../../oci/index.ts';
 import { diskTree } from '../files/disk.ts';
@@ -118,6 +118,9 @@ async function released<T>(maker: StageMaker, work: () => Promise<T>): Promise<T
   }
 }
 
+/** Stands for what a stage came out as that is not known. */
+const UNKNOWN = digestOf('unknown');
+
 /** The stages of one platform on their way. */
 class StageMaker {
   readonly #plan: ImagePlan;
@@ -129,6 +132,8 @@ class StageMaker {
   readonly #files = new Map<number, Directory>();
   readonly #contents = new Map<number, Digest>();
   readonly #found = new Map<number, FoundResult>();
+  /** Stages that were waited for although it was not known what to expect. */
+  readonly #guessed = new Set<number>();
   /** Keys that were asked for. */
   readonly #asked = new Set<Digest>();
   /** Lifted stages that a builder has to run after all. */
@@ -359,19 +364,25 @@ class StageMaker {
 
   /**
    * Whether the record has the stage under the key that it will have if the stages which it takes from come out as they did the last
-   * time.
+   * time. Of a stage that has no key no record knows what it came out as; then it is worth a try, once.
    */
   #mayBeFound(index: number): boolean {
     const candidate = this.#candidates.get(index);
     const recorded = candidate === undefined ? undefined : this.#recorded.get(candidate.name);
     if (candidate === undefined || recorded === undefined) return false;
+    const { stages } = this.#platform;
     const expected = new Map(this.#contents);
     for (const { index: other, name } of this.#candidates.values()) {
       const before = this.#recorded.get(name);
       if (before !== undefined && !expected.has(other)) expected.set(other, before.content);
     }
-    const key = keyByContent(this.#platform.stages, candidate, expected);
-    return key !== undefined && !this.#asked.has(key) && recorded.keys.includes(key);
+    const key = keyByContent(stages, candidate, expected);
+    if (key !== undefined) return !this.#asked.has(key) && recorded.keys.includes(key);
+    if (this.#guessed.has(index)) return false;
+    for (const other of this.#candidates.keys()) if (!expected.has(other)) expected.set(other, UNKNOWN);
+    if (keyByContent(stages, candidate, expected) === undefined) return false;
+    this.#guessed.add(index);
+    return true;
   }
 
   async #solve(runs: ReadonlySet<number>, needed: readonly number[]): Promise<void> {

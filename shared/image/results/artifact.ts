@@ -11,6 +11,7 @@ const KEYS = 'dev.slipway.stage.keys';
 const CONTENT = 'dev.slipway.stage.content';
 const NAME = 'dev.slipway.stage.name';
 const DIFF_ID = 'dev.slipway.stage.diff-id';
+const TEXT = 'dev.slipway.stages.text';
 
 /** The blob that OCI 1.1 has for a configuration that says nothing (image-spec, manifest.md, "Guidance for an Empty Descriptor"). */
 export const EMPTY = {
@@ -41,9 +42,9 @@ export function stageArtifact(result: RecordEntry<ArtifactLayer>, form: Artifact
   return artifact(STAGE, form, [result.place], annotationsOf(result));
 }
 
-/** The artifact of a record: a layer with the parts of the keys, and the layers of all results that it lists. */
+/** The artifact of a record: a layer with the parts of the keys, named by `text`, and the layers of all results that it lists. */
 export function recordArtifact(
-  keys: ArtifactLayer,
+  keys: ArtifactLayer & { readonly text: Digest },
   results: readonly RecordEntry<ArtifactLayer>[],
   form: ArtifactForm,
 ): Artifact {
@@ -51,7 +52,8 @@ export function recordArtifact(
     ...result.place,
     descriptor: { ...result.place.descriptor, annotations: annotationsOf(result) },
   }));
-  return artifact(RECORD, form, [keys, ...layers], {});
+  const named = { ...keys.descriptor, annotations: { [TEXT]: keys.text } };
+  return artifact(RECORD, form, [{ ...keys, descriptor: named }, ...layers], {});
 }
 
 function annotationsOf({ name, keys, content, place }: RecordEntry<ArtifactLayer>): Record<string, string> {
@@ -104,15 +106,15 @@ export function readRecord({ layers: [keys, ...results] }: Manifest): RecordCont
   return { keys, results: results.flatMap((layer) => entryOf(layer, { ...layer.annotations }) ?? []) };
 }
 
-/** Whether a record says already what the next one would. */
+/** Whether a record says already what the next one would; `text` names the parts of its keys. */
 export function saysTheSame(
   before: RecordContent,
-  keys: Descriptor,
+  text: Digest,
   results: readonly RecordEntry<ArtifactLayer>[],
 ): boolean {
   const plain = (all: readonly RecordEntry<ArtifactLayer>[]) =>
     JSON.stringify(all.map((one) => [one.place.descriptor.digest, annotationsOf(one)]));
-  return before.keys.digest === keys.digest && plain(before.results) === plain(results);
+  return before.keys.annotations?.[TEXT] === text && plain(before.results) === plain(results);
 }
 
 function entryOf(

@@ -4,7 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Digest, type Key, readTar } from '../../content/index.ts';
+import { type Digest, digestOf, type Key, readTar } from '../../content/index.ts';
 import { Failure, formatBytes, type Task } from '../../host/index.ts';
 import {
   decompress,
@@ -226,8 +226,11 @@ class RegistryResults implements StageResults {
   #keep(result: MadeResult | KnownResult, task: Task): Promise<Entry | undefined> {
     return this.#attempt(`The result of ${result.name} is not kept`, task, async () => {
       const entry = 'files' in result ? await this.#upload(result) : this.#renamed(result);
-      const put = (key: Digest) => this.#put((form) => stageArtifact(entry, form), stageTag(key), task);
-      await Promise.all(result.keys.map(put));
+      const there = 'files' in result ? [] : this.#known.get(result.found.key)!.keys;
+      const added = result.keys.filter((key) => !there.includes(key));
+      await Promise.all(
+        added.map((key) => this.#put((form) => stageArtifact(entry, form), stageTag(key), task)),
+      );
       return entry;
     });
   }
@@ -255,26 +258,23 @@ class RegistryResults implements StageResults {
 
   async #keepRecord(entries: readonly Entry[], keys: ReadonlyMap<string, Key>, task: Task): Promise<void> {
     const before = await this.#readRecord(task);
-    const text = Buffer.from(encodeKeys(keys));
-    const entry = {
-      name: KEYS_FILE,
-      type: 'file',
-      mode: 0o644,
-      uid: 0,
-      gid: 0,
-      size: text.length,
-      mtime: 0,
-    } as const;
-    async function* content() {
-      yield text;
-    }
-    const layer = await writeLayer([{ entry, content }], { compression: 'zstd', target: this.#place.target });
     const results = nextEntries(before?.results ?? [], entries, keys);
+    const bytes = Buffer.from(encodeKeys(keys));
+    const text = digestOf(bytes);
     const [branch] = branchesOf(this.#run);
-    const make = (form: ArtifactForm) => recordArtifact(layer, results, form);
-    const same =
-      before !== undefined && before.branch === branch && saysTheSame(before, layer.descriptor, results);
-    if (!same) await this.#put(make, recordTag(this.#run, branch!), task);
+    if (before?.branch === branch && before !== undefined && saysTheSame(before, text, results)) return;
+    const layer = await this.#writeKeys(bytes);
+    const make = (form: ArtifactForm) => recordArtifact({ ...layer, text }, results, form);
+    await this.#put(make, recordTag(this.#run, branch!), task);
+  }
+
+  async #writeKeys(bytes: Buffer): Promise<ArtifactLayer> {
+    const own = { name: KEYS_FILE, mode: 0o644, uid: 0, gid: 0, size: bytes.length, mtime: 0 };
+    async function* content() {
+      yield bytes;
+    }
+    const members = [{ entry: { ...own, type: 'file' as const }, content }];
+    return await writeLayer(members, { compression: 'zstd', target: this.#place.target });
   }
 
   /** Stores an artifact under a tag, as an image where the registry does not take artifacts. */

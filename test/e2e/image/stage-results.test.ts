@@ -442,6 +442,75 @@ describeWith(
       });
     });
 
+    it('runs a stage again that is named for it, and finds what is behind it when it came out as before', async () => {
+      const one = project(have.registry.host, under());
+      one.dockerfile(
+        `FROM ${alpine()} AS dep`,
+        'RUN --network=none echo same > /dep',
+        `FROM ${alpine()} AS build`,
+        'COPY --from=dep /dep /dep',
+        `RUN --network=none ${random} > /random`,
+        'FROM scratch',
+        'COPY --from=build /random /',
+      );
+      const first = await one.build();
+      const runs = {
+        network: undefined,
+        addHosts: [],
+        ulimit: [],
+        shmSize: undefined,
+        cgroupParent: undefined,
+      };
+      const again: BuildHow = {
+        request: { runs: { ...runs, secrets: [], ssh: [], again: ['dep'] } },
+        make: { builder: { ...noSettings, builder: name, noCacheFilters: ['dep'] } },
+      };
+      await one.build(again);
+      await under().forget();
+      const third = await one.build(again);
+      expect(third.how).toEqual({ 0: 'built', 1: 'restored' });
+      expect(third.files).toEqual(first.files);
+    });
+
+    it('asks once for all stages, and moves nothing but what is restored', async () => {
+      const one = project(have.registry.host, under());
+      const stages = [1, 2, 3, 4].flatMap((at) => [
+        `FROM ${alpine()} AS s${at}`,
+        `RUN --network=none ${random} > /r${at}`,
+      ]);
+      one.dockerfile(...stages, 'FROM scratch', ...[1, 2, 3, 4].map((at) => `COPY --from=s${at} /r${at} /`));
+      await one.build();
+      await using proxy = await startProxy(have.registry.host);
+      await one.build({ registry: proxy.host, program: 'no-such-docker' });
+      const asked = proxy.seen.map(({ method, path }) => `${method} ${path.replace(/[0-9a-f]{32,}/, '…')}`);
+      expect(asked.filter((line) => line.includes('/manifests/'))).toEqual([
+        `GET /v2/${one.repository}/manifests/slipway-stages-…`,
+      ]);
+      // The four results, and the keys of the last build.
+      expect(asked.filter((line) => line.includes('/blobs/'))).toHaveLength(5);
+    });
+
+    it('keeps triggers of a base that is held to its digest', async () => {
+      const one = project(have.registry.host, under());
+      const base = `${have.registry.host}/${one.repository}-base:1`;
+      one.dockerfile(
+        `FROM ${alpine()}`,
+        'ENV FROM_BASE=yes',
+        'ONBUILD RUN --network=none echo "$FROM_BASE" > /triggered',
+      );
+      await docker(have.engine, [
+        ...['buildx', 'build', '--builder', name, '--provenance=false'],
+        ...['--output', `type=image,name=${base},push=true,oci-mediatypes=false`, one.folder],
+      ]);
+      one.dockerfile(
+        `FROM ${base} AS build`,
+        'RUN --network=none cp /triggered /out',
+        'FROM scratch',
+        'COPY --from=build /out /',
+      );
+      expect((await one.build()).files.out).toBe('file 644 0:0 yes');
+    });
+
     describe('that are verified', () => {
       const lines = (command: string) => [
         `FROM ${alpine()} AS build`,
