@@ -1,7 +1,7 @@
 import { relative, sep } from 'node:path';
 import type { BaseFacts, BuildFacts, RunFacts, SourceFacts } from '../../shared/attest/index.ts';
 import { gitOrigin, gitState } from '../../shared/content/index.ts';
-import { claimsOf, type Host } from '../../shared/host/index.ts';
+import { claimsOf, Failure, type Host } from '../../shared/host/index.ts';
 import {
   type BuilderSecret,
   describePlan,
@@ -24,7 +24,7 @@ export async function buildFacts(
   const [git, origin, bases, run] = await Promise.all([
     gitState(request.context, host.signal),
     gitOrigin(request.context, host.signal),
-    baseFacts(plan, images),
+    baseFacts(host, plan, images),
     runFacts(host, identity),
   ]);
   const top = git?.root ?? request.workspace;
@@ -74,7 +74,7 @@ function contextFacts({ request }: ImagePlan, below: (path: string) => string): 
 }
 
 /** Every image that a stage of the target starts from or takes files from, as the plan resolved it. */
-async function baseFacts(plan: ImagePlan, images: ResolveImage): Promise<BaseFacts[]> {
+async function baseFacts(host: Host, plan: ImagePlan, images: ResolveImage): Promise<BaseFacts[]> {
   const found = plan.platforms.flatMap(({ platform, graph }) =>
     graph.stages.flatMap((stage) => [
       ...(stage.base.kind === 'image' ? [{ name: stage.base.reference, platform: stage.platform }] : []),
@@ -92,13 +92,23 @@ async function baseFacts(plan: ImagePlan, images: ResolveImage): Promise<BaseFac
     ]),
   );
   const remote = found.filter(({ name }) => name !== 'scratch' && !name.includes('://'));
-  return await Promise.all(
-    remote.map(async ({ name, platform }) => ({
-      reference: parseReference(name),
-      digest: (await images(name, platform)).root.digest,
-      platform,
-    })),
+  const facts = await Promise.all(
+    remote.map(async ({ name, platform }) => {
+      try {
+        const { root } = await images(name, platform);
+        return [{ reference: parseReference(name), digest: root.digest, platform }];
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        // An image of the engine's own, which no registry has: a builder can use it, and nobody can look it up.
+        host.annotate({
+          level: 'warning',
+          message: `Provenance does not name the base ${name}: ${error.message}`,
+        });
+        return [];
+      }
+    }),
   );
+  return facts.flat();
 }
 
 /** How the image was made: what decides about its bytes beside its sources. */

@@ -12,4 +12,4 @@ export {
 } from './attest.ts';
 export type { BaseFacts, BuildFacts, ProvenanceMode, RunFacts, SourceFacts } from './provenance.ts';
 export { type SigstoreInstance, signStatement, sigstoreInstance } from './sign.ts';
-export { PredicateType, type Statement } from './statement.ts';
+export type { Statement } from './statement.ts';
