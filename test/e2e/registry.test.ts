@@ -169,6 +169,45 @@ describeWith('a registry', { registry: registryPart }, ({ registry: { host } }) 
     expect(found.map(({ digest }) => digest)).toEqual([sbom.digest]);
   });
 
+  it('leaves the list of what refers to an image to a registry that keeps one, and reads all its pages', async () => {
+    await using client = clientOf();
+    await using proxy = await startProxy(host);
+    const name = { ...freshName(host), registry: proxy.host };
+    const subject = { mediaType: MediaType.ociManifest, digest: digestOf('image'), size: 5 };
+    const empty = descriptorOf(Buffer.from('{}'), 'application/vnd.oci.empty.v1+json');
+    const artifact = {
+      schemaVersion: 2,
+      mediaType: MediaType.ociManifest,
+      artifactType: 'a/b',
+      config: empty,
+      layers: [empty],
+      subject,
+    };
+    const bytes = Buffer.from(JSON.stringify(artifact));
+    const one = { ...descriptorOf(bytes, MediaType.ociManifest), artifactType: 'a/b' };
+    const other = { ...one, digest: digestOf('other'), artifactType: 'c/d' };
+    const page = (manifests: readonly unknown[], headers: Record<string, string> = {}) => ({
+      kind: 'answer' as const,
+      status: 200,
+      headers,
+      body: JSON.stringify({ schemaVersion: 2, mediaType: MediaType.ociIndex, manifests }),
+    });
+    const list = `/v2/${name.repository}/referrers/${subject.digest}`;
+    proxy.rules = [
+      {
+        method: /PUT/,
+        path: /./,
+        fault: { kind: 'answer', status: 201, headers: { 'oci-subject': subject.digest } },
+      },
+      { method: /GET/, path: /last=/, fault: page([other]) },
+      { method: /GET/, path: /referrers/, fault: page([one], { link: `<${list}?last=1>; rel="next"` }) },
+    ];
+    await client.putManifest({ ...name, digest: one.digest }, bytes, MediaType.ociManifest);
+    expect(proxy.seen.filter(({ path }) => path.includes('/manifests/sha256-'))).toEqual([]);
+    expect(await client.referrers(name, subject.digest)).toEqual([one, other]);
+    expect(await client.referrers(name, subject.digest, 'c/d')).toEqual([other]);
+  });
+
   it.each([0, 1, 3 * MIB, 5 * MIB])(
     'takes a stream of %i bytes whose digest nobody knows before',
     async (size) => {

@@ -19,6 +19,7 @@ import { makeContext } from '../../conformance/image/context.ts';
 import { baseImages, buildx, crane, describeWith, engine, freshRegistry, registry } from '../../lab/index.ts';
 import { identityToken, type SigstoreStandIn, sigstoreStandIn } from '../../lab/sigstore.ts';
 import { type MemoryHost, memoryHost } from '../../unit/image/host.ts';
+import { startProxy } from '../registry/proxy.ts';
 
 const [bases, craneTool, lab, dockerEngine, buildxTool] = await Promise.all([
   baseImages(),
@@ -382,6 +383,19 @@ describeWith('attestations that Slipway makes', { bases, crane: craneTool, regis
     const registries = client();
     const tags = await registries.tags(parseReference(tag)).finally(() => registries.close());
     expect(tags.filter((one) => !one.startsWith('sha256-'))).toEqual([]);
+  });
+
+  it('that a registry refuses leave no name behind', async () => {
+    await using proxy = await startProxy(have.registry.host, [
+      { method: /PUT/, path: /\/manifests\/sha256-/, fault: { kind: 'answer', status: 403 } },
+    ]);
+    const tag = `${proxy.host}/e2e/attest-refused:1`;
+    const failure = await build(project('refused'), { tags: tag, push: 'true', provenance: 'true' }).catch(
+      (error: unknown) => error,
+    );
+    expect((failure as Failure).message).toMatch(/^Cannot push e2e\/attest-refused:sha256-.* answered 403/);
+    const registries = client();
+    expect(await registries.tags(parseReference(tag)).finally(() => registries.close())).toEqual([]);
   });
 
   it('are never signed by a run that carries foreign code', async () => {
