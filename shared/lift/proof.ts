@@ -42,7 +42,10 @@ export async function proveFiles(
   if (laid.kind === 'unknown') return { kind: 'no', because: laid.because };
   try {
     checkMounts(recipe, laid.root);
-    const bound = await stageFiles(request, [...recipe.files, ...recipe.binds], BASE_FOLDERS);
+    const bound =
+      recipe.binds.length === 0
+        ? laid
+        : await stageFiles(request, [...recipe.files, ...recipe.binds], BASE_FOLDERS);
     if (bound.kind === 'unknown') return { kind: 'no', because: bound.because };
     const tree = bound.root;
     const strange = strangeNode(tree);

@@ -147,6 +147,11 @@ describeWith(
       });
     });
 
+    it('is left to a builder when nothing is to be lifted', async () => {
+      const planned = await step(checkout('never'), { plan: 'true', lift: 'never' });
+      expect(JSON.parse(planned.outputs.plan!).platforms[0].stages[0]).toMatchObject({ how: 'builder' });
+    });
+
     it('shows the compiler’s complaint at the line of the user’s own file', {
       timeout: 600_000,
     }, async () => {
