@@ -91,7 +91,8 @@ export function demandOf(
   };
   for (const index of carriedOut) run(index);
   for (const index of wanted) need(index, false);
-  return { runs, takes };
+  // What is run anyway is taken from that run, so that all that is made of it goes together.
+  return { runs, takes: takes.difference(runs) };
 }
 
 /** All stages that some stages need when a builder carries them out, themselves included. */

@@ -408,6 +408,8 @@ class StageMaker {
     });
     this.#steps.push(...solved.steps);
     this.#keepMounts.push(solved.keepMounts);
+    // Others were made of what came out now, whatever a store has.
+    for (const index of runs) this.#contents.delete(index);
     for (const [index, files] of solved.files) {
       this.#files.set(index, files);
       await this.#setContent(index, files);
@@ -520,16 +522,14 @@ class StageMaker {
   #resultsToKeep(): (MadeResult | KnownResult)[] {
     return [...this.#candidates.values()].flatMap((candidate): (MadeResult | KnownResult)[] => {
       const { index, name, identity, paths } = candidate;
-      const both = [
-        keyOf(identity?.key, paths),
-        keyByContent(this.#platform.stages, candidate, this.#contents),
-      ];
-      const keys = [...new Set(both.filter((key) => key !== undefined))];
+      const own = keyOf(identity?.key, paths);
       const found = this.#found.get(index);
+      // Of what it was made of, only its own key is known to hold.
+      if (found !== undefined) return [{ name, keys: own === undefined ? [] : [own], found }];
+      const byContent = keyByContent(this.#platform.stages, candidate, this.#contents);
+      const keys = [...new Set([own, byContent].filter((key) => key !== undefined))];
       const files = this.#files.get(index);
-      if (keys.length === 0) return [];
-      if (found !== undefined) return [{ name, keys, found }];
-      return files === undefined ? [] : [{ name, keys, files }];
+      return keys.length === 0 || files === undefined ? [] : [{ name, keys, files }];
     });
   }
 
