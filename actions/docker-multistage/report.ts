@@ -40,6 +40,7 @@ export function reportPlan(plan: ImagePlan, story: Story = {}, explain = false):
             ),
           ]),
     ]),
+    ...(told.notes.length === 0 ? [] : [heading('Beside the Dockerfile', 3), list(told.notes)]),
     ...warnings(told.warnings),
   ];
 }

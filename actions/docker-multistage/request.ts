@@ -42,6 +42,7 @@ export function readRequest(host: Host, inputs: Given, cache: string, env: Envir
     own: inputs.layout === '' ? [] : [resolve(host.workspace, inputs.layout)],
     cache,
     maxAge: maxAgeOf(inputs['max-age']),
+    goCache: inputs['go-cache'],
     runs: surroundingsOf(inputs),
     builderOnly:
       builderAttestations(inputs).length > 0 ? 'attestations of BuildKit’s are asked for' : undefined,

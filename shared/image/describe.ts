@@ -3,6 +3,7 @@ import { formatPlatform } from '../oci/index.ts';
 import { resultName } from './builder/demand.ts';
 import type { StageIdentity } from './identity/identity.ts';
 import { builderStages, type StagePlan } from './method.ts';
+import { goCacheMounts } from './mounts/go-cache.ts';
 import { instructionOf, stageName } from './names.ts';
 import type { Because, ImagePlan, PlatformPlan } from './plan.ts';
 import type { StageOutcome } from './result.ts';
@@ -27,6 +28,8 @@ export interface PlanDescription {
     /** The instructions whose files make layers of their own, with the number of members. */
     readonly layers: readonly { readonly instruction: string; readonly members: number }[] | null;
   }[];
+  /** What is done beside what the Dockerfile says, such as cache mounts that are added. */
+  readonly notes: readonly string[];
   readonly warnings: readonly string[];
 }
 
@@ -84,8 +87,15 @@ export function describePlan(plan: ImagePlan, story: Story = {}): PlanDescriptio
           members: members.length,
         })) ?? null,
     })),
+    notes: notesOf(plan),
     warnings: plan.warnings.map(({ message, lines }) => place(plan, { reason: message, lines })),
   };
+}
+
+function notesOf(plan: ImagePlan): string[] {
+  if (!plan.request.goCache) return [];
+  const all = plan.platforms.flatMap(({ graph }) => goCacheMounts(plan.dockerfile, graph).notes);
+  return [...new Set(all.map(({ message, lines }) => place(plan, { reason: message, lines })))];
 }
 
 function place(plan: ImagePlan, { reason, lines }: Because): string {

@@ -40,6 +40,8 @@ export interface ImageRequest {
   readonly cache: string;
   /** Seconds for which the key of a stage holds that may depend on more than its inputs; 0 for never, default: seven days. */
   readonly maxAge?: number | undefined;
+  /** Whether RUNs of Go get cache mounts where the Dockerfile has none; default: no. */
+  readonly goCache?: boolean | undefined;
   /** How a builder runs RUN; default: with nothing special. */
   readonly runs?: RunSurroundings | undefined;
   /** Why the image has to be made by BuildKit whatever the Dockerfile says, such as attestations that were asked for. */
