@@ -123,7 +123,8 @@ async function keyRun(step: RunStep, around: KeySurroundings): Promise<KeyedStep
   const own: Parts = {
     argv: step.argv,
     heredocs: scriptsOf(step),
-    env: Object.fromEntries(Object.entries(step.env).map(([name, value]) => [name, hidden(value)])),
+    // A command sees its variables in an order.
+    env: { listing: Object.entries(step.env).flatMap(([name, value]) => [name, hidden(value)]) },
     workdir: step.workdir,
     user: step.user,
     network,

@@ -112,7 +112,7 @@ function step(of: Step, now: Named, then: Named, graph: StageGraph): string[] {
       case 'from':
         return [sourceChanged((of as CopyStep).from, a, b, graph)];
       case 'env':
-        return inNamed(named(a), named(b)).map((one) => variable(one));
+        return variables(named(a), named(b));
       case 'mounts':
         return inNamed(named(a), named(b)).flatMap((one) =>
           mount(of as RunStep, one.name, named(one.now), named(one.was), graph),
@@ -165,6 +165,11 @@ function sourceChanged(
   if (stage === undefined) return 'what it copies from changed';
   if (handedIn(graph, stage.index) !== undefined) return `stage ${stageName(stage)} is handed in`;
   return `stage ${stageName(stage)} changed`;
+}
+
+function variables(now: Named, then: Named): string[] {
+  const told = inNamed(now, then).map(variable);
+  return told.length === 0 ? ['the order of variables changed'] : told;
 }
 
 function variable({ name, now, was }: Difference): string {

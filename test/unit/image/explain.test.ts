@@ -141,6 +141,12 @@ describe('why a stage is made again', () => {
     expect(stages[stage]).toEqual(sentences);
   });
 
+  it('is the order of variables, too', async () => {
+    const of = (...lines: string[]) => edited('COPY src', `${lines.join('\n')}\nCOPY src`);
+    const { stages } = await told(of('ENV B=2', 'ENV A=1'), of('ENV A=1', 'ENV B=2'));
+    expect(stages.build).toEqual(['the order of variables changed']);
+  });
+
   it('is said in the order of the Dockerfile', async () => {
     const both = {
       ...withFiles({ 'src/main.go': 'changed' }),

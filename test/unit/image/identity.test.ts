@@ -208,6 +208,11 @@ describe('the key of a stage', () => {
       changed('--network=none ', ''),
     ],
     [
+      'the order of variables',
+      changed('COPY src', 'ENV A=1\nENV B=2\nCOPY src'),
+      changed('COPY src', 'ENV B=2\nENV A=1\nCOPY src'),
+    ],
+    [
       'a hard link and a copy',
       withFiles({ 'src/x1': 'x', 'src/x2': { hardlink: 'src/x1' } }),
       withFiles({ 'src/x1': 'x', 'src/x2': 'x' }),
