@@ -75,7 +75,10 @@ const namedExports: Plugin = {
 const leaveOut: Plugin = {
   name: 'leave-out',
   setup: ({ onResolve, onLoad }) => {
-    onResolve({ filter: /\.node$|^(cpu-features|kerberos)$/ }, ({ path }) => ({ path, namespace: 'left-out' }));
+    onResolve({ filter: /\.node$|^(cpu-features|kerberos)$/ }, ({ path }) => ({
+      path,
+      namespace: 'left-out',
+    }));
     onResolve({ filter: /^\.\/(session|buildkit)(\.js)?$/ }, ({ path, importer }) =>
       importer.includes('dockerode') ? { path, namespace: 'left-out' } : undefined,
     );

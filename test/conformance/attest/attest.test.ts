@@ -163,7 +163,9 @@ describeWith('the libraries of the standards', { oracle: await oracle() }, (have
       ['a timestamp', false],
     ])('accepts what was signed with %s', async (_, log) => {
       const { bundle } = await sign(log);
-      expect(await have.oracle.ask([log ? 'log' : 'time', rootFile, hex], bundle.toString())).toEqual({ said: name });
+      expect(await have.oracle.ask([log ? 'log' : 'time', rootFile, hex], bundle.toString())).toEqual({
+        said: name,
+      });
     });
 
     it('refuses it for another image', async () => {
