@@ -215,7 +215,11 @@ class RegistryResults implements StageResults {
         this.#keepRecord(entries, keys, child),
       );
       const bytes = entries.filter(({ name }) => made.some((one) => 'files' in one && one.name === name));
-      child.note(`${formatBytes(bytes.reduce((sum, { size }) => sum + size, 0))} in ${bytes.length} results`);
+      child.note(
+        bytes.length === 0
+          ? 'only the keys of this build'
+          : `${formatBytes(bytes.reduce((sum, { size }) => sum + size, 0))} in ${bytes.length} results`,
+      );
     });
   }
 

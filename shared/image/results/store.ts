@@ -194,7 +194,11 @@ class StoredResults implements StageResults {
       );
       const stored = entries.filter(({ name }) => made.some((one) => 'files' in one && one.name === name));
       const bytes = stored.reduce((sum, { size }) => sum + size, 0);
-      child.note(`${formatBytes(bytes)} in ${stored.length} results`);
+      child.note(
+        stored.length === 0
+          ? 'only the keys of this build'
+          : `${formatBytes(bytes)} in ${stored.length} results`,
+      );
     });
   }
 

@@ -72,6 +72,8 @@ interface BuildHow {
   readonly registry?: string;
   /** Folder of a layout that takes the image; default: one of this build alone. */
   readonly layout?: string;
+  /** What happens once the image is planned. */
+  readonly meanwhile?: () => Promise<unknown>;
 }
 
 interface Built {
@@ -113,6 +115,7 @@ async function build(
   };
   const request = requestFor(folder, how.request);
   const plan = await planImage(request, (reference, on) => resolveImage(client, reference, on), temporary);
+  await how.meanwhile?.();
   const at = { ...place, registry: how.registry ?? place.registry };
   const results = registryResults(
     { source: registrySource(client, at), target: registryTarget(client, at) },
@@ -488,6 +491,53 @@ describeWith(
       ]);
       // The four results, and the keys of the last build.
       expect(asked.filter((line) => line.includes('/blobs/'))).toHaveLength(5);
+    });
+
+    it('holds bases to what their keys were made from, when a tag moves meanwhile', async () => {
+      const one = project(have.registry.host, under());
+      const place = { registry: have.registry.host, repository: `${one.repository}-base` };
+      const push = async (text: string) => {
+        one.dockerfile(`FROM ${alpine()}`, `RUN --network=none echo ${text} > /text`);
+        const output = `type=image,name=${place.registry}/${place.repository}:${text},push=true`;
+        const args = ['buildx', 'build', '--builder', name, '--provenance=false', '--output', output];
+        await docker(have.engine, [...args, one.folder]);
+      };
+      await push('before');
+      await push('after');
+      const move = async (text: string) => {
+        const { bytes, descriptor } = await client.manifest({ ...place, tag: text });
+        await client.putManifest({ ...place, tag: 'moving' }, bytes, descriptor.mediaType);
+      };
+      await move('before');
+      const base = `${place.registry}/${place.repository}:moving`;
+      one.dockerfile(
+        `FROM ${base} AS build`,
+        'RUN --network=none cp /text /out',
+        'FROM scratch',
+        'COPY --from=build /out /',
+        `COPY --from=${base} /text /copied`,
+      );
+      const { files } = await one.build({ meanwhile: () => move('after') });
+      expect(files).toMatchObject({ out: 'file 644 0:0 before', copied: 'file 644 0:0 before' });
+      expect((await one.build()).files).toMatchObject({
+        out: 'file 644 0:0 after',
+        copied: 'file 644 0:0 after',
+      });
+    });
+
+    it('keeps nothing of a context that changed meanwhile', async () => {
+      const one = project(have.registry.host, under());
+      one.dockerfile(
+        `FROM ${alpine()} AS build`,
+        'COPY main.txt /',
+        'RUN --network=none cp /main.txt /out',
+        'FROM scratch',
+        'COPY --from=build /out /',
+      );
+      const change = async () => writeFileSync(join(one.folder, 'main.txt'), 'meanwhile\n');
+      await one.build({ meanwhile: change });
+      writeFileSync(join(one.folder, 'main.txt'), 'one\n');
+      expect((await one.build()).files.out).toBe('file 644 0:0 one');
     });
 
     it('keeps triggers of a base that is held to its digest', async () => {
