@@ -104,3 +104,8 @@ export function called({ id, target }: CacheMount): string {
 export function lastStage({ uses }: CacheMount): ResolvedStage {
   return uses.reduce((last, { stage }) => (stage.index > last.index ? stage : last), uses[0]!.stage);
 }
+
+/** Whether Go keeps compiled packages there: in GOCACHE, by default below the user's caches. */
+export function holdsObjects({ uses, target }: CacheMount): boolean {
+  return uses.some(({ step }) => step.env.GOCACHE === target) || /(^|\/)go-build$/.test(target);
+}

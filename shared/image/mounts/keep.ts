@@ -3,7 +3,7 @@ import { formatBytes, type Task } from '../../host/index.ts';
 import type { BuilderSettings } from '../builder/arguments.ts';
 import { canExport } from '../builder/engine.ts';
 import { stageName } from '../names.ts';
-import { called, lastStage } from './cache-mount.ts';
+import { called, holdsObjects, lastStage } from './cache-mount.ts';
 import type { SeedCarrier } from './carrier.ts';
 import type { SeedRequest, SolveAgain } from './mounts.ts';
 import { placeholder } from './rewrite.ts';
@@ -97,7 +97,7 @@ interface Kept {
 async function keepOne(again: SolveAgain, kept: Kept, keeping: Keeping, task: Task): Promise<void> {
   const { used, survey } = kept;
   const { carrier, limit, now, report, request, folder } = keeping;
-  const state = used.found === undefined ? undefined : { layers: used.found.manifest.layers.length };
+  const state = { layers: used.found?.manifest.layers.length, filled: holdsObjects(used.mount) };
   const saving = decideSaving(survey, state, limit);
   if (saving.kind === 'fault')
     report('error', `Nothing is kept of ${called(used.mount)}: ${saving.because}.`, lineOf(used));

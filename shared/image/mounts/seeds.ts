@@ -8,6 +8,7 @@ import {
   type CacheMount,
   cacheMounts,
   called,
+  holdsObjects,
   lastStage,
   type SeedSource,
   writtenUses,
@@ -82,7 +83,7 @@ interface Derivation {
 
 function derive(derivation: Derivation): SeededDockerfile {
   const { options, request, all, used, folder } = derivation;
-  const overlay = (one: UsedMount) => (isOldObjects(one, options.now()) ? TRIM_OVERLAY : undefined);
+  const overlay = (one: UsedMount) => (isOld(one, options.now()) ? TRIM_OVERLAY : undefined);
   const others = all.filter((mount) => !used.some((one) => one.mount === mount));
   const mounts = [
     ...used.map((one) => ({ ...one, overlay: overlay(one) })),
@@ -161,8 +162,7 @@ function sourceOf({ id }: CacheMount, { digest }: FoundSeed, at: number): SeedSo
   return { context: `slipway-mount-${at}`, id: `slipway-${digest.slice('sha256:'.length, 19)}-${id}` };
 }
 
-/** By its place: Go keeps compiled packages in GOCACHE, by default below the user's caches. */
-function isOldObjects({ found, mount: { uses, target } }: UsedMount, now: number): boolean {
-  const objects = uses.some(({ step }) => step.env.GOCACHE === target) || /(^|\/)go-build$/.test(target);
-  return objects && found !== undefined && needsTrimNote(found.saved, now);
+/** Whether Go would trim what the seed holds. */
+function isOld({ found, mount }: UsedMount, now: number): boolean {
+  return found !== undefined && holdsObjects(mount) && needsTrimNote(found.saved, now);
 }

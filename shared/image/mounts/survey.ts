@@ -34,9 +34,12 @@ export type Saving =
   /** Something was to be expected that is not there. */
   | { readonly kind: 'fault'; readonly because: string };
 
-/** What the seed was, as far as the decision asks. */
-export interface SeedState {
-  readonly layers: number;
+/** What is known of the mount beside the survey. */
+export interface MountState {
+  /** Of the seed; undefined where there was none. */
+  readonly layers: number | undefined;
+  /** Whether it is one that is never empty after a build, as the folder of Go's objects is. */
+  readonly filled: boolean;
 }
 
 /** New content below this share of the whole costs the next run less to make again than this one to store. */
@@ -50,17 +53,19 @@ const TRIFLE = 64 * 2 ** 10;
 const MOST_LAYERS = 12;
 
 /** Decides whether what a mount holds is worth an upload, and how much of it goes up. */
-export function decideSaving(survey: Survey, seed: SeedState | undefined, limit: number): Saving {
+export function decideSaving(survey: Survey, { layers, filled }: MountState, limit: number): Saving {
   const { kind, kept, fresh, all } = survey;
   if (all.files === 0)
-    return { kind: 'fault', because: 'it is empty after the build, so the RUN writes somewhere else' };
+    return filled || survey.seed.files > 0
+      ? { kind: 'fault', because: 'it is empty after the build, so its RUN writes somewhere else' }
+      : { kind: 'skip', because: 'it is empty' };
   if (kept.files === 0) return { kind: 'skip', because: 'nothing in it was used' };
   if (kept.bytes > limit)
     return {
       kind: 'skip',
       because: `its ${formatBytes(kept.bytes)} are more than the ${formatBytes(limit)} of cache-mount-limit`,
     };
-  if (seed === undefined) return { kind: 'save', delta: false, because: 'there was none before' };
+  if (layers === undefined) return { kind: 'save', delta: false, because: 'there was none before' };
   const dead = survey.seed.bytes - (kept.bytes - fresh.bytes);
   if (dead > Math.max(survey.seed.bytes * DEAD, TRIFLE))
     return {
@@ -76,7 +81,7 @@ export function decideSaving(survey: Survey, seed: SeedState | undefined, limit:
           ? 'nothing was gained'
           : `only ${formatBytes(fresh.bytes)} in ${fresh.files} files are new`,
     };
-  const delta = kind !== 'other' && fresh.bytes < kept.bytes / 2 && seed.layers < MOST_LAYERS;
+  const delta = kind !== 'other' && fresh.bytes < kept.bytes / 2 && layers < MOST_LAYERS;
   return { kind: 'save', delta, because: `${share(fresh.bytes, kept.bytes)} of it is new` };
 }
 

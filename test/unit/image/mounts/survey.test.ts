@@ -40,16 +40,26 @@ describe('whether a mount is kept', () => {
     ['too much', survey({ kept: amount(2.1e9) }), undefined, 'skip', undefined],
     ['nothing used', survey({ kept: amount(0) }), undefined, 'skip', undefined],
   ] as const)('%s', (_, given, seed, kind, delta) => {
-    const saving = decideSaving(given, seed, LIMIT);
+    const saving = decideSaving(given, { layers: seed?.layers, filled: true }, LIMIT);
     expect(saving.kind).toBe(kind);
     if (saving.kind === 'save') expect(saving.delta).toBe(delta);
   });
 
+  it('is a fault where it is empty and should not be', () => {
+    const empty = survey({ kept: amount(0), seed: amount(0), all: amount(0) });
+    expect(decideSaving(empty, { layers: undefined, filled: true }, LIMIT).kind).toBe('fault');
+    expect(decideSaving(empty, { layers: undefined, filled: false }, LIMIT).kind).toBe('skip');
+    const lost = survey({ kept: amount(0), all: amount(0) });
+    expect(decideSaving(lost, { layers: 1, filled: false }, LIMIT).kind).toBe('fault');
+  });
+
   it('says that the limit is exceeded, and by what', () => {
-    expect(decideSaving(survey({ kept: amount(2.1e9) }), undefined, LIMIT)).toEqual({
-      kind: 'skip',
-      because: 'its 2.1 GB are more than the 2.0 GB of cache-mount-limit',
-    });
+    expect(decideSaving(survey({ kept: amount(2.1e9) }), { layers: undefined, filled: true }, LIMIT)).toEqual(
+      {
+        kind: 'skip',
+        because: 'its 2.1 GB are more than the 2.0 GB of cache-mount-limit',
+      },
+    );
   });
 });
 
