@@ -8,19 +8,13 @@ import { join } from 'node:path';
 enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'slipway', 'compiled'));
 
 // Imported after that, so that they are kept too.
-const [{ actions }, { exit }, { runCommand }] = await Promise.all([
+const [{ actions }, { exit, outliveReader }, { runCommand }] = await Promise.all([
   import('../actions/index.ts'),
   import('../shared/host/index.ts'),
   import('./command.ts'),
 ]);
 
-// A reader that has seen enough, as in `slipway up | head`, is not an error. The run goes on to its end: leaving here would cut a
-// push in two, let compilers run on alone and call it success.
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-
+outliveReader();
 await exit(
   await runCommand(process.argv.slice(2), {
     actions,

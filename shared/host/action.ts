@@ -68,6 +68,7 @@ export async function runPost<D extends ActionDefinition>(
 }
 
 async function runOnGithub(work: (host: Host) => Promise<void>): Promise<never> {
+  outliveReader();
   const host = await createGithubHost();
   return exit(EXIT_CODES[await runToEnd(host, () => attempt(host, () => work(host)))]);
 }
@@ -106,6 +107,9 @@ async function runSteps<D extends ActionDefinition>(
 async function runToEnd(host: ClosableHost, work: () => Promise<Ending>): Promise<Ending> {
   // A rejection that nobody awaited would end the process with a bare stack and without what the log still holds back.
   const onUncaught = (error: Error) => {
+    // What goes wrong while this is told would be told for ever.
+    process.off('uncaughtException', onUncaught);
+    process.on('uncaughtException', () => process.exit(EXIT_CODES.fault));
     const ending = show(host, error);
     host.close(ending);
     void exit(EXIT_CODES[ending]);
@@ -115,6 +119,17 @@ async function runToEnd(host: ClosableHost, work: () => Promise<Ending>): Promis
   process.off('uncaughtException', onUncaught);
   host.close(ending);
   return ending;
+}
+
+/**
+ * Lets the run go on when nobody reads what it prints any more, as in `slipway up | head` or behind a runner that died: leaving then
+ * would cut a push in two, let compilers run on alone and call it success.
+ */
+export function outliveReader(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
 }
 
 /** Ends the process when all that it printed is out. Open sockets and timers, such as kept connections, do not hold it. */

@@ -1,5 +1,13 @@
 /** The runner boundary: what an action reads, says and hands back, on a GitHub runner and in a terminal. */
-export { type ActionEntry, type ActionModule, exit, runAction, runInTerminal, runPost } from './action.ts';
+export {
+  type ActionEntry,
+  type ActionModule,
+  exit,
+  outliveReader,
+  runAction,
+  runInTerminal,
+  runPost,
+} from './action.ts';
 export { type Ending, EXIT_CODES } from './attempt.ts';
 export {
   type ActionDefinition,
