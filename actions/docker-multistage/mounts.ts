@@ -21,6 +21,7 @@ export interface MountInputs {
   readonly 'cache-mounts': boolean;
   readonly 'cache-mount-limit': string;
   readonly 'go-cache': boolean;
+  readonly 'no-cache': boolean;
 }
 
 /** What they ask for, read once. */
@@ -29,6 +30,8 @@ export interface MountChoice {
   /** Bytes. */
   readonly limit: number;
   readonly goCache: boolean;
+  /** Nothing of earlier runs is used. */
+  readonly fresh: boolean;
 }
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -52,7 +55,7 @@ export function readMounts(inputs: MountInputs): MountChoice {
       `Input "cache-mount-limit" is "${text}"; accepted is a size such as 500MB or 2GB.${hint(text)}`,
     );
   const limit = Number(match[1]) * UNITS[match[2]!.toLowerCase()]!;
-  return { carried: inputs['cache-mounts'], limit, goCache: inputs['go-cache'] };
+  return { carried: inputs['cache-mounts'], limit, goCache: inputs['go-cache'], fresh: inputs['no-cache'] };
 }
 
 function hint(text: string): string {
@@ -78,7 +81,7 @@ export interface MountsOf {
  * named: its engine keeps them by itself. A run of a Git tag starts from none, as it takes no results.
  */
 export function openMounts(
-  { carried, limit, goCache }: MountChoice,
+  { carried, limit, goCache, fresh }: MountChoice,
   choice: StoreChoice,
   { host, request, deliveries, client, builder }: MountsOf,
   env: Environment = process.env,
@@ -96,6 +99,7 @@ export function openMounts(
     builder,
     limit,
     goCache,
+    fresh,
     now: () => Math.floor(Date.now() / 1000),
     report: (level, message, line) =>
       host.annotate({

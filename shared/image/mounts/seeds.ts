@@ -32,6 +32,8 @@ export interface MountSeedOptions {
   readonly builder: BuilderSettings;
   /** Bytes above which the content of a mount is not kept. */
   readonly limit: number;
+  /** Whether mounts start from nothing whatever there is, and are kept. */
+  readonly fresh: boolean;
   /** Whether RUNs of Go without cache mounts get them. */
   readonly goCache: boolean;
   readonly report: ReportMount;
@@ -131,7 +133,7 @@ async function findSeeds(
   return await Promise.all(
     mounts.map(async (mount, at) => {
       const names = seedNames(options.run, mount.id, formatPlatform(request.platform));
-      const found = await findSeed(mount, names, carrier, request, task);
+      const found = options.fresh ? undefined : await findSeed(mount, names, carrier, request, task);
       task.log(
         found === undefined
           ? `No seed in ${carrier.name} for ${called(mount)}.`

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { readMounts } from '../../../actions/docker-multistage/mounts.ts';
 
 const read = (limit: string) =>
-  readMounts({ 'cache-mounts': true, 'cache-mount-limit': limit, 'go-cache': false });
+  readMounts({ 'cache-mounts': true, 'cache-mount-limit': limit, 'go-cache': false, 'no-cache': true });
 
 describe('the input cache-mount-limit', () => {
   it.each([
@@ -13,7 +13,7 @@ describe('the input cache-mount-limit', () => {
     ['1GiB', 2 ** 30],
     ['1000000', 1e6],
   ])('%s', (text, bytes) => {
-    expect(read(text)).toEqual({ carried: true, limit: bytes, goCache: false });
+    expect(read(text)).toEqual({ carried: true, limit: bytes, goCache: false, fresh: true });
   });
 
   it.each([
