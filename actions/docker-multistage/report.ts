@@ -87,9 +87,11 @@ function whyOf(stage: StageDescription): string {
   const runs = stage.how === 'builder' || stage.how === 'lifted';
   const change = told === null || told.length === 0 ? undefined : firstAndMore(told);
   const taken = result?.kind === 'reused' || result?.kind === 'restored';
-  if (unkeyed !== null) return `always made: ${unkeyed}`;
   if (taken)
-    return change === undefined ? 'nothing changed' : `came out as an earlier one, although ${change}`;
+    return change === undefined
+      ? 'nothing changed'
+      : `as an earlier build made it; since the last: ${change}`;
+  if (unkeyed !== null) return `always made: ${unkeyed}`;
   if (!runs) return change === undefined ? detail : `${detail}; ${change}`;
   if (change !== undefined) return `${change} (${detail})`;
   if (told !== null && result !== null) return `nothing changed, but no result is stored (${detail})`;
@@ -142,7 +144,7 @@ export function reportResult(
       strong(opening),
       ` ${formatDuration(milliseconds)}, ${formatBytes(traffic.bytesSent)} sent and ${formatBytes(traffic.bytesReceived)} received in ${traffic.requests} requests.`,
     ]),
-    ...(result.reused ? [] : changes(told.changes)),
+    ...(told.changes === null || told.changes.length === 0 ? [] : changes(told.changes)),
     ...result.platforms.flatMap(({ platform, manifest, layers }): Block[] => [
       heading([platform, ' ', mono(shortDigest(manifest.digest))], 3),
       ...stagesOf(told, platform, result.reused, explain),
@@ -176,17 +178,28 @@ export function reportResult(
   ];
 }
 
-function openingOf({ there, because }: Told, { reused }: ImageResult): string {
-  if (reused) return 'Nothing changed: the image was there already.';
+function openingOf(told: Told, { reused }: ImageResult): string {
+  const { there, because } = told;
+  if (reused)
+    return worked(told)
+      ? 'The stages came out as before: the image was there already.'
+      : 'Nothing changed: the image was there already.';
   if (there === 'layers') return 'No file changed: only configuration and manifest were written.';
   return because === null ? 'Assembled in this process.' : `Made by BuildKit as a whole. ${because}.`;
 }
 
+/** Whether stages were made, or brought here, before it was known that the image is there. */
+function worked({ platforms }: Told): boolean {
+  return platforms.some(({ stages }) =>
+    stages.some(({ result }) => result !== null && result.kind !== 'reused'),
+  );
+}
+
 /** What became of the stages, where there is anything to tell. */
-function stagesOf({ platforms }: Told, name: string, reused: boolean, explain: boolean): Block[] {
-  const stages = platforms.find(({ platform }) => platform === name)?.stages ?? [];
+function stagesOf(told: Told, name: string, reused: boolean, explain: boolean): Block[] {
+  const stages = told.platforms.find(({ platform }) => platform === name)?.stages ?? [];
   if (explain) return [stageTable(stages), ...explanation(stages)];
-  return reused || stages.length < 2 ? [] : [stageTable(stages)];
+  return (reused && !worked(told)) || stages.length < 2 ? [] : [stageTable(stages)];
 }
 
 /** The plans of several images, one after the other. */

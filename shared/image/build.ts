@@ -69,7 +69,10 @@ export interface BuiltImage extends ImageResult {
   readonly steps: readonly BuildStep[];
   /** Whether it was where it is to be already, or its layers were. */
   readonly there: 'image' | 'layers' | 'no';
-  /** What differs from the last build of the branch or, where that is not known, of this machine; undefined where neither is. */
+  /**
+   * What differs from the last image that was made on the branch or, where that is not known, on this machine; undefined where neither
+   * is, and for an image that was there.
+   */
   readonly changes: Changes | undefined;
 }
 
@@ -86,7 +89,7 @@ export async function buildImage(
 ): Promise<BuiltImage> {
   const build = new Build(plan, deliveries, options, task);
   const result = (await build.reuse()) ?? (await build.make());
-  rememberKeys(plan.request, plan.identity);
+  if (!result.reused) rememberKeys(plan.request, plan.identity);
   const { outcomes, steps, changes, there } = build;
   return { ...result, plan: build.plan, outcomes, steps, changes, there };
 }
@@ -110,8 +113,6 @@ class Build {
     this.#options = options;
     this.#task = task;
     this.#tags = this.#tagsOf(plan.identity.files);
-    const earlier = rememberedKeys(plan.request);
-    this.changes = earlier === undefined ? undefined : changesSince(plan, earlier);
   }
 
   /** The image from where it, or its layers, are already. */
@@ -146,6 +147,7 @@ class Build {
   }
 
   async make(): Promise<ImageResult> {
+    this.#compareHere();
     if (this.plan.how !== 'builder') this.plan = await this.plan.complete();
     if (this.plan.how === 'builder') return await this.#whole();
     try {
@@ -203,6 +205,12 @@ class Build {
   #tell({ outcomes, steps }: MadeStages): void {
     this.outcomes.push(...outcomes);
     this.steps.push(...steps);
+  }
+
+  /** Keys are compared where something differs: those of a large context take their time. */
+  #compareHere(): void {
+    const earlier = rememberedKeys(this.plan.request);
+    this.changes = earlier === undefined ? undefined : changesSince(this.plan, earlier);
   }
 
   /** What the branch has is what its readers know; it is asked for where something had to be made. */
@@ -296,6 +304,7 @@ class Build {
           ? await deliverReused(there, key?.digest, this.#deliveries, tags, this.#task)
           : await deliverLayers(there, { ...this.plan, key }, this.#deliveries, tags, signal, this.#task);
       this.there = there.kind;
+      if (there.kind === 'layers' && this.changes === undefined) this.#compareHere();
       return result;
     } catch (error) {
       if (error instanceof RefusedImage && !signal?.aborted) return undefined;
