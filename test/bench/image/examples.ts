@@ -19,17 +19,23 @@ export const serviceScenarios = ['four services, leaf file in one', 'that servic
 
 export type Scenario = (typeof scenarios)[number] | (typeof serviceScenarios)[number];
 
-export const exampleNames = ['storefront', 'beacon'] as const;
+export const exampleNames = ['storefront', 'beacon', 'hello'] as const;
 export type ExampleName = (typeof exampleNames)[number];
 
 /** A service that is built, and how its developers change it. */
 export interface Example {
   readonly name: ExampleName;
   readonly dockerfile: string;
+  /** Package of the program, as `go build` takes it. */
+  readonly package: string;
+  /** Folder of the build stage that the program is written to, from its root. */
+  readonly output: string;
+  /** Whether the final stage is FROM scratch. */
+  readonly scratch: boolean;
   /** The file of package main, and a text in it that ends up in the binary. */
   readonly leaf: Place;
-  /** A text in the package that nearly all others import. */
-  readonly core: Place;
+  /** A text in the package that nearly all others import, where there is one. */
+  readonly core: Place | undefined;
 }
 
 interface Place {
@@ -41,32 +47,52 @@ export const examples: Readonly<Record<ExampleName, Example>> = {
   storefront: {
     name: 'storefront',
     dockerfile: 'Dockerfile.distroless',
-    leaf: { file: 'cmd/storefront/main.go', text: 'log.Info("starting"' },
+    package: './cmd/storefront',
+    output: 'out/',
+    scratch: false,
+    leaf: { file: 'cmd/storefront/main.go', text: 'log.Info("starting' },
     core: { file: 'internal/config/config.go', text: '"configuration: %w"' },
   },
   beacon: {
     name: 'beacon',
     dockerfile: 'Dockerfile',
-    leaf: { file: 'cmd/beacon/main.go', text: 'log.Info("starting"' },
+    package: './cmd/beacon',
+    output: 'out/',
+    scratch: false,
+    leaf: { file: 'cmd/beacon/main.go', text: 'log.Info("starting' },
     core: { file: 'internal/model/model.go', text: '"a service is plain data: %v"' },
+  },
+  // One file on the standard library: what is left is what the ways themselves cost. It knows no core package and no version.
+  hello: {
+    name: 'hello',
+    dockerfile: 'Dockerfile',
+    package: '.',
+    output: '',
+    scratch: true,
+    leaf: { file: 'main.go', text: 'log.Printf("listening on' },
+    core: undefined,
   },
 };
 
-/** A module that neither example has, which needs no other: what is downloaded is it alone. */
-const added = { path: 'github.com/rs/xid', version: 'v1.6.0' };
+/** Modules that no example has and that need no other: what is downloaded is one of them alone. */
+const additions = [
+  { path: 'github.com/rs/xid', version: 'v1.6.0', call: 'xid.New()' },
+  { path: 'github.com/segmentio/ksuid', version: 'v1.0.4', call: 'ksuid.New()' },
+] as const;
 
-/** Texts that a binary must hold: each edit brings one of its own, so that a wrong reuse shows. */
-export const marker = (scenario: Scenario, round: number) =>
-  `slipway-bench-${scenario.replaceAll(' ', '-')}-${round}`;
+/** A change to be made: the how-manieth of its repository it is, and a text that tells the binary that has it from all others. */
+export interface Edit {
+  readonly scenario: Scenario;
+  readonly number: number;
+  readonly text: string;
+}
 
 /** Makes the change of a scenario in a work tree. What is about bases and labels is not in the files. */
 export async function edit(
   example: Example,
   directory: string,
-  scenario: Scenario,
-  round: number,
+  { scenario, number, text }: Edit,
 ): Promise<void> {
-  const text = marker(scenario, round);
   switch (scenario) {
     case 'cold':
     case 'unchanged':
@@ -76,22 +102,22 @@ export async function edit(
     case 'leaf file':
     case 'four services, leaf file in one':
     case 'that service alone': {
-      const place = join(directory, example.leaf.file);
-      return replace(place, /log\.Info\("starting[^"]*"/, `log.Info("starting ${text}"`);
+      const { file, text: before } = example.leaf;
+      // The text of an earlier edit goes.
+      const pattern = new RegExp(`${literal(before)}( slipway-bench-[\\w-]+)?`);
+      return replace(join(directory, file), pattern, `${before} ${text}`);
     }
     case 'core package': {
+      if (example.core === undefined) throw new Error(`${example.name} has no core package.`);
       const place = join(directory, example.core.file);
       const [start, end] = [example.core.text.slice(0, -4), example.core.text.slice(-4)];
       await replace(place, new RegExp(`${literal(start)}[^"]*${literal(end)}`), `${start} ${text}${end}`);
       // A new exported name: all that import the package are compiled again.
-      return replace(
-        place,
-        /$/,
-        `\n// Revision${round} tells builds apart.\nconst Revision${round} = ${round}\n`,
-      );
+      const name = `Revision${number}`;
+      return replace(place, /$/, `\n// ${name} tells builds apart.\nconst ${name} = ${number}\n`);
     }
     case 'dependency added':
-      return addDependency(example, directory, text);
+      return addDependency(example, directory, number, text);
     case 'RUN changed':
       return replace(
         join(directory, example.dockerfile),
@@ -101,7 +127,35 @@ export async function edit(
   }
 }
 
-async function addDependency(example: Example, directory: string, text: string): Promise<void> {
+/** Edits of the same place replace each other's text; undefined where an edit brings none into the binary. */
+export function placeOf({ scenario, number }: Edit): string | undefined {
+  switch (scenario) {
+    case 'cold':
+    case 'unchanged':
+    case 'label only':
+    case 'base changed':
+      return undefined;
+    case 'leaf file':
+    case 'four services, leaf file in one':
+    case 'that service alone':
+      return 'leaf';
+    case 'dependency added':
+      return `dependency ${number}`;
+    case 'core package':
+    case 'RUN changed':
+      return scenario;
+  }
+}
+
+async function addDependency(
+  example: Example,
+  directory: string,
+  number: number,
+  text: string,
+): Promise<void> {
+  const goModule = await readFile(join(directory, 'go.mod'), 'utf8');
+  const added = additions.find(({ path }) => !goModule.includes(path));
+  if (added === undefined) throw new Error('There are no more modules to add.');
   const source = [
     'package main',
     '',
@@ -113,14 +167,14 @@ async function addDependency(example: Example, directory: string, text: string):
     ')',
     '',
     'func init() {',
-    '\tif len(os.Args) == 2 && os.Args[1] == "-new-id" {',
-    `\t\tfmt.Println("${text}", xid.New())`,
+    `\tif len(os.Args) == 2 && os.Args[1] == "-new-id-${number}" {`,
+    `\t\tfmt.Println("${text}", ${added.call})`,
     '\t\tos.Exit(0)',
     '\t}',
     '}',
     '',
   ];
-  await writeFile(join(directory, `cmd/${example.name}/id.go`), source.join('\n'));
+  await writeFile(join(directory, example.leaf.file, '..', `id${number}.go`), source.join('\n'));
   await go(directory, ['get', `${added.path}@${added.version}`]);
   await go(directory, ['mod', 'tidy']);
 }
@@ -130,10 +184,6 @@ export async function go(directory: string, args: readonly string[]): Promise<st
   const finished = await run({ program: 'go', args, cwd: directory });
   return finished.stdout.toString().trim();
 }
-
-/** Whether an edit brings its marker into the binary. */
-export const isInBinary = (scenario: Scenario) =>
-  !['cold', 'unchanged', 'label only', 'base changed'].includes(scenario);
 
 async function replace(file: string, pattern: RegExp, text: string): Promise<void> {
   const before = await readFile(file, 'utf8');

@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { freshRegistry } from '../../lab/index.ts';
+import { labRoot } from '../../lab/place.ts';
 import { type BaseSource, type Bases, publishBases } from './bases.ts';
 import { bootBuilder, type FreshBuilder } from './builder.ts';
 import { BUILDER, type Contender, type Job } from './contenders/index.ts';
@@ -25,7 +26,8 @@ export interface Setting {
 
 export interface Group {
   readonly example: Example;
-  readonly shape: ShapeName;
+  /** Each scenario is measured under each of them, on the state that the one before left; cold under the first alone. */
+  readonly shapes: readonly ShapeName[];
   readonly round: number;
   readonly contenders: readonly Contender[];
   readonly wanted: readonly Scenario[];
@@ -46,7 +48,7 @@ export async function measureRound(
   keep: (sample: Sample) => Promise<void>,
 ): Promise<void> {
   const { network, directory } = setting;
-  const { example, shape, round, contenders } = group;
+  const { example, round, contenders } = group;
   const registry = await freshRegistry();
   const caches = new Map<string, string>();
   await using _registry = {
@@ -64,27 +66,35 @@ export async function measureRound(
   const services = group.services ? ['basket', 'catalogue', 'checkout', 'search'] : undefined;
   const place = join(directory, 'repository');
   const repository = await Repository.create(example, place, bases, services);
-  let label = 0;
-  const order: readonly Scenario[] = group.services ? ['cold', ...serviceScenarios] : scenarios;
-  for (const scenario of order) {
-    if (scenario !== 'cold' && !group.wanted.includes(scenario)) continue;
-    if (scenario === 'base changed') bases = await publishBases(source, 2);
+  let [label, revision] = [0, 1];
+  for (const { scenario, shape } of turns(group)) {
+    if (scenario === 'base changed') bases = await publishBases(source, ++revision);
     if (scenario !== 'unchanged') label++;
     const commit = await repository.commit(scenario, round, bases);
-    const base = await diffIds(registry.host, ...parse(bases.final));
+    const base = example.scratch ? [] : await diffIds(registry.host, ...parse(bases.final));
     for (const contender of contenders) {
       const turn: Turn = {
         ...{ setting, contender, repository, commit, bases, example, shape, scenario, round },
         ...{ registry: registry.host, proxy, cache: caches.get(contender.id)!, base },
         labels: { [REVISION]: `bench-${round}-${label}` },
         services: scenario === 'that service alone' ? services?.slice(0, 1) : services,
+        warm: scenario === 'cold' && !group.wanted.includes('cold'),
       };
       const sample = await measureOne(turn);
       setting.log(describe(contender, sample));
       // Four services from nothing is no scenario of its own: it is there for what it leaves behind.
-      if (services === undefined || scenario !== 'cold') await keep(sample);
+      if (!turn.warm && (services === undefined || scenario !== 'cold')) await keep(sample);
     }
   }
+}
+
+function turns({ wanted, shapes, services }: Group): { scenario: Scenario; shape: ShapeName }[] {
+  const order: readonly Scenario[] = services ? serviceScenarios : scenarios.slice(1);
+  const asked = order.filter((scenario) => wanted.includes(scenario));
+  return [
+    { scenario: 'cold', shape: shapes[0]! },
+    ...asked.flatMap((scenario) => shapes.map((shape) => ({ scenario, shape }))),
+  ];
 }
 
 interface Turn {
@@ -103,6 +113,8 @@ interface Turn {
   readonly base: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly services: readonly string[] | undefined;
+  /** Not measured, but made for what it leaves behind: Go's caches may be there. */
+  readonly warm: boolean;
 }
 
 async function measureOne(turn: Turn): Promise<Sample> {
@@ -119,6 +131,7 @@ async function measureOne(turn: Turn): Promise<Sample> {
     ...{ example, commit, runner, bases: turn.bases, labels: turn.labels, services: turn.services },
     repository: `${turn.proxy}/${name}`,
   };
+  if (turn.warm) await warm(runner, example);
   const load = loadavg()[0]!;
   await network.shape(turn.shape);
   await network.traffic(contender.id);
@@ -142,6 +155,32 @@ async function measureOne(turn: Turn): Promise<Sample> {
     ...(wrong !== undefined && { wrong }),
     at: new Date().toISOString(),
   };
+}
+
+/**
+ * Gives a runner Go's caches as a build of the example's first commit leaves them, so that what is not measured does not take minutes.
+ * Kept from run to run in the lab's folder, filled by Go itself.
+ */
+async function warm(runner: FreshRunner, example: Example): Promise<void> {
+  const kept = join(labRoot, 'bench-go', example.name);
+  const caches = { GOCACHE: join(kept, 'go-build'), GOMODCACHE: join(kept, 'mod') };
+  for (const folder of Object.values(caches)) await mkdir(folder, { recursive: true });
+  await runner.call({
+    program: 'go',
+    args: ['build', '-trimpath', '-buildvcs=false', '-ldflags', '-s -w', '-o', '/dev/null', example.package],
+    env: { ...caches, CGO_ENABLED: '0' },
+  });
+  const places = { 'go-build': '.cache/go-build', mod: 'go/pkg/mod' };
+  for (const [from, to] of Object.entries(places)) {
+    await mkdir(join(runner.home, to, '..'), { recursive: true });
+    await runner.call({ program: 'cp', args: ['--archive', join(kept, from), join(runner.home, to)] });
+  }
+  // Go marks what it uses by its time, but not more than once an hour: who prunes by that has to see it.
+  const objects = join(runner.home, places['go-build']);
+  await runner.call({
+    program: 'find',
+    args: [objects, '-type', 'f', '-exec', 'touch', '-d', '2 days ago', '{}', '+'],
+  });
 }
 
 /** The builder, with the time until buildx could build on it. */

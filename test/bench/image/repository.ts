@@ -3,7 +3,7 @@ import { appendFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { run } from '../../../shared/exec/index.ts';
 import type { Bases } from './bases.ts';
-import { type Example, edit, go, isInBinary, marker, type Scenario } from './examples.ts';
+import { type Example, edit, go, placeOf, type Scenario } from './examples.ts';
 
 /** A state of the example's repository: what a runner checks out. */
 export interface Commit {
@@ -26,7 +26,9 @@ export class Repository {
   readonly #example: Example;
   /** Where the example is, as often as it is there; the first is what is edited. */
   readonly #folders: readonly string[];
-  readonly #markers: string[] = [];
+  /** Texts that tell this state's binary from others, by the place where they are. */
+  readonly #markers = new Map<string, string>();
+  #commits = 0;
   #version = 'dev';
 
   private constructor(example: Example, directory: string, folders: readonly string[]) {
@@ -63,11 +65,13 @@ export class Repository {
 
   async commit(scenario: Scenario, round: number, bases: Bases): Promise<Commit> {
     const edited = join(this.directory, this.#folders[0]!);
-    await edit(this.#example, edited, scenario, round);
-    // A service's leaf is one text: the next edit of it replaces the last.
-    if (this.#folders.length > 1) this.#markers.length = 0;
-    if (isInBinary(scenario)) this.#markers.push(marker(scenario, round));
-    if (scenario === 'RUN changed') this.#version = marker(scenario, round);
+    const number = this.#commits++;
+    const text = `slipway-bench-${round}-${number}-${scenario.replaceAll(/\W+/g, '-')}`;
+    const change = { scenario, number, text };
+    await edit(this.#example, edited, change);
+    const place = placeOf(change);
+    if (place !== undefined) this.#markers.set(place, text);
+    if (scenario === 'RUN changed') this.#version = text;
     await this.#tellKo(bases);
     // All modules are in the machine's download cache afterwards, from which the bench's module proxy serves.
     await go(edited, ['mod', 'download']);
@@ -82,7 +86,7 @@ export class Repository {
       sources: await this.#digest([':/*.go', ':/*go.mod', ':/*go.sum']),
       sums: await this.#digest([':/*go.sum']),
       version: this.#version,
-      markers: [...this.#markers],
+      markers: [...this.#markers.values()],
     };
   }
 
@@ -113,7 +117,7 @@ export class Repository {
   async #tellKo(bases: Bases): Promise<void> {
     const build = {
       id: this.#example.name,
-      main: `./cmd/${this.#example.name}`,
+      main: this.#example.package,
       ldflags: ['-s', '-w', `-X main.version=${this.#version}`],
     };
     const configuration = { defaultBaseImage: bases.final, builds: [build] };

@@ -20,7 +20,7 @@ import { report } from './tables.ts';
 
 const { values } = parseArgs({
   options: {
-    example: { type: 'string', multiple: true, default: [...exampleNames] },
+    example: { type: 'string', multiple: true, default: ['storefront', 'beacon'] },
     scenario: { type: 'string', multiple: true, default: [...scenarios, ...serviceScenarios] },
     contender: { type: 'string', multiple: true },
     shape: { type: 'string', multiple: true, default: Object.keys(shapes) },
@@ -65,18 +65,17 @@ console.log(`${report(samples)}\n\n${measuredOn}.\n`);
 async function measureAll(): Promise<void> {
   using network = new BenchNetwork();
   const setting = await prepare(network);
+  const own = all.filter(({ id }) => wantedIds.includes(id));
+  // Of the others none builds several images in one step.
+  const many = own.filter(({ id }) => id === 'slipway' || id === 'slipway-buildkit');
   for (let round = 0; round < rounds; round++)
-    for (const shape of wantedShapes)
-      for (const example of wantedExamples) {
-        const own = all.filter(({ id }) => wantedIds.includes(id));
-        const group = { example: examples[example], shape, round, wanted: wantedScenarios };
-        if (scenarios.some((scenario) => wantedScenarios.includes(scenario)))
-          await measureRound(setting, { ...group, contenders: own, services: false }, take);
-        // Of the others none builds several images in one step.
-        const many = own.filter(({ id }) => id === 'slipway' || id === 'slipway-buildkit');
-        if (example === 'storefront' && serviceScenarios.some((one) => wantedScenarios.includes(one)))
-          await measureRound(setting, { ...group, contenders: many, services: true }, take);
-      }
+    for (const example of wantedExamples) {
+      const group = { example: examples[example], shapes: wantedShapes, round, wanted: wantedScenarios };
+      if (scenarios.some((scenario) => wantedScenarios.includes(scenario)))
+        await measureRound(setting, { ...group, contenders: own, services: false }, take);
+      if (example === 'storefront' && serviceScenarios.some((one) => wantedScenarios.includes(one)))
+        await measureRound(setting, { ...group, contenders: many, services: true }, take);
+    }
 }
 
 /** Keeps a sample at once: a run that is stopped keeps what it has measured. */

@@ -17,7 +17,7 @@ export const floor: Contender = {
       program: 'go',
       args: [
         'build', '-trimpath', '-buildvcs=false', '-ldflags', `-s -w -X main.version=${commit.version}`,
-        '-o', `${runner.home}/${example.name}`, `./cmd/${example.name}`,
+        '-o', `${runner.home}/${example.name}`, example.package,
       ],
       env: { CGO_ENABLED: '0' },
     });

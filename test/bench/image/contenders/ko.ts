@@ -20,7 +20,7 @@ export function ko(program: string): Contender {
         args: [
           'build', '--bare', '--tags', 'latest', '--platform', 'linux/amd64', '--sbom', 'none',
           ...Object.entries(labels).flatMap(([key, value]) => ['--image-label', `${key}=${value}`]),
-          `./cmd/${example.name}`,
+          example.package,
         ],
         env: { KO_DOCKER_REPO: repository, KOCACHE: join(runner.home, '.cache', 'ko') },
       });

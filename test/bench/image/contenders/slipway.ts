@@ -8,9 +8,7 @@ function slipway(id: string, name: string, lift: 'auto' | 'never'): Contender {
     name,
     builder: 'if used',
     pushes: true,
-    async run(job) {
-      await job.runner.action('docker-multistage', 'docker-multistage/main.mjs', { ...inputs(job), lift });
-    },
+    run: (job) => multistage(job, { lift }),
   };
 }
 
@@ -27,19 +25,27 @@ export const slipwayHandedIn: Contender = {
     const { runner, example, commit } = job;
     // The same program as the Dockerfile's, and no more than that: no bill of materials, no checksums.
     const build = {
-      packages: `./cmd/${example.name}`,
+      packages: example.package,
       targets: 'linux/amd64',
-      'output-name': '{{os}}-{{arch}}/out/{{name}}',
+      'output-name': `{{os}}-{{arch}}/${example.output}{{name}}`,
       stamp: `main.version=${commit.version}`,
       sbom: 'false',
       checksums: 'off',
     };
     const built = await runner.action('go-build', 'go-build/main.mjs', build);
     const stages = `build=${built.outputs.directory}/{platform}`;
-    await runner.action('docker-multistage', 'docker-multistage/main.mjs', { ...inputs(job), stages });
+    await multistage(job, { stages });
     await runner.action('go-build post', 'go-build/post.mjs', build, built.state);
   },
 };
+
+/** The action's main step and, as the runner does at the end of a job, its post step. */
+async function multistage(job: Job, more: Readonly<Record<string, string>>): Promise<void> {
+  const { runner } = job;
+  const given = { ...inputs(job), ...more };
+  const { state } = await runner.action('docker-multistage', 'docker-multistage/main.mjs', given);
+  await runner.action('docker-multistage post', 'docker-multistage/post.mjs', given, state);
+}
 
 function inputs(job: Job): Record<string, string> {
   return {
