@@ -1,4 +1,5 @@
 import { isAbsolute, relative, sep } from 'node:path';
+import type { Lines, ResolvedStage } from '../dockerfile/index.ts';
 import { formatPlatform } from '../oci/index.ts';
 import { resultName } from './builder/demand.ts';
 import type { StageIdentity } from './identity/identity.ts';
@@ -119,7 +120,7 @@ function describeStage(
   return {
     stage: stageName(stage).replaceAll('"', ''),
     line: stage.lines.start,
-    ...methodOf(plan, platform, stagePlan),
+    ...methodOf(plan, platform, stagePlan, story),
     ...keyOf(plan, identity),
     result: resultOf(plan, platform, stagePlan, story),
     changes: story.changes?.stages.get(resultName(stage, platform.platform)) ?? null,
@@ -142,6 +143,7 @@ function methodOf(
   plan: ImagePlan,
   platform: PlatformPlan,
   { stage, method }: StagePlan,
+  story: Story,
 ): Pick<StageDescription, 'how' | 'detail'> {
   if (plan.how === 'builder') return { how: 'builder', detail: 'with the whole image' };
   switch (method.kind) {
@@ -152,27 +154,34 @@ function methodOf(
       return { how: 'assembled', detail: `on ${base.kind === 'image' ? base.reference : base.kind}` };
     }
     case 'lifted':
-      return { how: 'lifted', detail: method.lifted.what };
+      return method.proved || outcomeOf(platform, stage, story)?.how === 'lifted'
+        ? { how: 'lifted', detail: method.lifted.what }
+        : { how: 'builder', detail: runBy(platform, stage, 'RUN needs a container', method.lines) };
     case 'builder':
-      return builderStages(platform.graph, platform.stages).some((one) => one.stage === stage)
-        ? {
-            how: 'builder',
-            detail: `line ${method.lines.start}: ${method.reason}; only what later stages copy is taken`,
-          }
-        : { how: 'builder', detail: 'as part of a later stage' };
+      return { how: 'builder', detail: runBy(platform, stage, method.reason, method.lines) };
   }
+}
+
+function runBy({ graph, stages }: PlatformPlan, stage: ResolvedStage, reason: string, lines: Lines): string {
+  return builderStages(graph, stages).some((one) => one.stage === stage)
+    ? `line ${lines.start}: ${reason}; only what later stages copy is taken`
+    : 'as part of a later stage';
+}
+
+function outcomeOf({ platform }: PlatformPlan, { index }: ResolvedStage, { outcomes }: Story) {
+  const on = formatPlatform(platform);
+  return outcomes?.find((one) => one.stage === index && formatPlatform(one.platform) === on);
 }
 
 function resultOf(
   plan: ImagePlan,
-  { platform }: PlatformPlan,
+  platform: PlatformPlan,
   { stage, method }: StagePlan,
-  { there, outcomes }: Story,
+  story: Story,
 ): StageResult | null {
+  const { there, outcomes } = story;
   const only = (kind: StageResult['kind']): StageResult => ({ kind, where: null, size: null });
-  const outcome = outcomes?.find(
-    (one) => one.stage === stage.index && formatPlatform(one.platform) === formatPlatform(platform),
-  );
+  const outcome = outcomeOf(platform, stage, story);
   if (outcome !== undefined)
     return { kind: outcome.how, where: outcome.where ?? null, size: outcome.size ?? null };
   if (there === 'image' || there === 'layers') return only('reused');

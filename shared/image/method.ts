@@ -5,8 +5,14 @@ import type { LiftedStage } from './request.ts';
 export type StageMethod =
   | { readonly kind: 'handed-in'; readonly directory: string }
   | { readonly kind: 'assembled' }
-  /** Its commands are run on this machine, unless that turns out not to be provable: then a builder runs it. */
-  | { readonly kind: 'lifted'; readonly lifted: LiftedStage; readonly lines: Lines }
+  /** Its commands are run on this machine if the proof holds that this gives the same; else a builder runs it. */
+  | {
+      readonly kind: 'lifted';
+      readonly lifted: LiftedStage;
+      readonly proved: boolean;
+      /** Of the first RUN. */
+      readonly lines: Lines;
+    }
   | { readonly kind: 'builder'; readonly reason: string; readonly lines: Lines };
 
 /** A stage with the way in which it is made. */
@@ -49,7 +55,7 @@ function decide(
   const run = stage.steps.find((step) => step.kind === 'run');
   const lifted = liftable[stage.name ?? ''] ?? liftable[stage.index];
   if (run !== undefined && lifted !== undefined && stage.index !== graph.target)
-    return { kind: 'lifted', lifted, lines: run.lines };
+    return { kind: 'lifted', lifted, proved: false, lines: run.lines };
   if (run !== undefined) return builder('RUN needs a container', run.lines);
   if (base.kind === 'directory') return builder('it starts from a folder', stage.lines);
   if (base.kind === 'stage' && decided.get(base.index)?.kind !== 'assembled')

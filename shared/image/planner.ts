@@ -148,7 +148,8 @@ export class Planner {
     const { graph } = outline;
     let refusals: Refusals = lifts ? await disproved(outline) : new Map();
     for (;;) {
-      const plan = this.#withMethods(outline, refusals);
+      const open = this.#withMethods(outline, refusals);
+      const plan = lifts ? { ...open, stages: open.stages.map(asProved) } : open;
       const target = plan.stages.find(({ stage }) => stage.index === graph.target)!;
       if (target.method.kind !== 'assembled') return plan;
       if (graph.unmodelled.length > 0 || needsBuilder(graph, plan.stages)) return plan;
@@ -265,6 +266,10 @@ export class Refused extends Error {
     this.stage = stage;
     this.because = { reason, lines: lines! };
   }
+}
+
+function asProved(plan: StagePlan): StagePlan {
+  return plan.method.kind === 'lifted' ? { ...plan, method: { ...plan.method, proved: true } } : plan;
 }
 
 /** The stages that turn out not to be liftable. */
