@@ -337,7 +337,7 @@ class Lifter {
       try {
         await once();
       } catch (error) {
-        if (!(error instanceof CompileFailure) || !/GOPROXY=off/.test(String(error.message))) throw error;
+        if (!(error instanceof CompileFailure) || !isForModules(error)) throw error;
         // Modules that are not here yet: the root has no network of its own.
         await runGo(this.#tool(build, place, proof), listArguments(build, place));
         await once();
@@ -388,6 +388,11 @@ function versionOf({ config }: ImageConfig): string | undefined {
   const said = config?.Env?.find((one) => one.startsWith('GOLANG_VERSION='))?.slice('GOLANG_VERSION='.length);
   const [, minor] = /^1\.(\d+)(?:\.\d+)?(?:(?:rc|beta)\d+)?$/.exec(said ?? '') ?? [];
   return minor === undefined || Number(minor) < 21 ? undefined : `go${said}`;
+}
+
+/** Whether Go said that it would have to fetch something. */
+function isForModules({ diagnostics }: CompileFailure): boolean {
+  return diagnostics.some(({ message }) => /disabled by GOPROXY=off/.test(message));
 }
 
 function needsSamePaths({ builds }: Recipe): boolean {

@@ -58,6 +58,7 @@ describeWith(
     afterAll(async () => {
       client.close();
       await proxy?.[Symbol.asyncDispose]();
+      await run({ program: 'chmod', args: ['-R', 'u+w', root], accept: [0, 1] });
       rmSync(root, { recursive: true, force: true });
     });
 
@@ -83,17 +84,22 @@ describeWith(
 
     const lift = (one: LiftCase, request: ImageRequest) =>
       liftStages(request, {
-        env: { ...process.env, ...one.env },
+        // Modules are fetched by whoever needs them.
+        env: {
+          ...process.env,
+          ...one.env,
+          ...(one.modules && { GOMODCACHE: mkdtempSync(join(root, 'mod-')) }),
+        },
         temporary: `${request.context}-tmp`,
         planOnly: false,
         images,
       });
 
-    it.each(samePaths)('$name', async (one) => {
+    it.each(samePaths)('$name', { timeout: 600_000 }, async (one) => {
       await same(one, (await isolated) ? undefined : /-trimpath/);
     });
 
-    it.each(lifted)('$name', (one) => same(one));
+    it.each(lifted)('$name', { timeout: 600_000 }, (one) => same(one));
 
     it('the storefront', { timeout: 900_000 }, async () => {
       const example = join(import.meta.dirname, '../../../examples/storefront');
