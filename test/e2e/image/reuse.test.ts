@@ -297,6 +297,18 @@ describeWith('an image that its registry has already', { bases, crane: craneTool
     await run({ program: have.crane.program, args: ['validate', '--remote', `${to.host}/app:2`] });
   });
 
+  it('is made again, too, when a layer is lost that another label was to be put on', async () => {
+    await using to = await freshRegistry();
+    const first = await make(checkout('FROM scratch\nCOPY app /app\n'), { tags: `${to.host}/app:1` });
+    lose(to, first);
+    const again = await make(checkout('FROM scratch\nCOPY app /app\nLABEL a=b\n'), {
+      tags: `${to.host}/app:2`,
+    });
+    expect(again.result).toMatchObject({ reused: false, there: 'no' });
+    expect(again.host.lines.join('\n')).toContain('The image is made again.');
+    await run({ program: have.crane.program, args: ['validate', '--remote', `${to.host}/app:2`] });
+  });
+
   it('is brought to a registry that has lost a layer of it from a layout that has it', async () => {
     await using to = await freshRegistry();
     const folder = checkout('FROM scratch\nCOPY app /app\n');
