@@ -76,15 +76,15 @@ export function commonArguments(settings: BuilderSettings, request: ImageRequest
   ];
 }
 
-/** Named contexts and stages that are handed in; the folder of such a stage may differ from platform to platform. */
+/**
+ * Named contexts, and stages that are handed in. buildx takes no name for one platform alone, so folders of such stages are named here
+ * for a build for one platform only.
+ */
 export function contextArguments(request: ImageRequest, platforms: readonly Platform[]): string[] {
   const named = Object.entries(request.contexts).map(([name, value]) => `${name}=${value}`);
-  const handedIn = Object.entries(request.handedIn).flatMap(([name, directory]) =>
-    platforms.length === 1
-      ? [`${name}=${directory(platforms[0]!)}`]
-      : platforms.map((platform) => `${name}::${formatPlatform(platform)}=${directory(platform)}`),
-  );
-  return each('--build-context', [...named, ...handedIn]);
+  const [only, ...more] = platforms;
+  const handedIn = Object.entries(request.handedIn).map(([name, folder]) => `${name}=${folder(only!)}`);
+  return each('--build-context', more.length > 0 ? named : [...named, ...handedIn]);
 }
 
 /** What the image carries beside its files. */

@@ -3,12 +3,15 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ResolvedStage } from '../../dockerfile/index.ts';
 import type { Task } from '../../host/index.ts';
-import { formatPlatform } from '../../oci/index.ts';
+import { formatPlatform, type Platform } from '../../oci/index.ts';
+import type { Directory } from '../files/tree.ts';
 import type { MountSeeds, SeededDockerfile } from '../mounts/mounts.ts';
+import { once } from '../once.ts';
 import type { ImagePlan, PlatformPlan } from '../plan.ts';
 import { type BuilderSettings, commonArguments, contextArguments } from './arguments.ts';
 import { type BuildxRun, runBuildx } from './buildx.ts';
 import { writeDockerfile } from './dockerfile.ts';
+import { type HandedIn, handIn } from './hand-in.ts';
 import { replaceStages, withStages } from './handover.ts';
 import { pinnedContexts } from './pins.ts';
 import type { BuildStep } from './progress.ts';
@@ -23,6 +26,8 @@ export interface Derivation {
   readonly seeds: MountSeeds | undefined;
   /** Folder of this build alone. */
   readonly folder: string;
+  /** Stages that the builder was given already, by number. */
+  readonly handedIn: Map<number, Promise<HandedIn>>;
   /** Why a builder is needed at all, for the message when there is none. */
   readonly need: string;
 }
@@ -31,8 +36,8 @@ export interface Derivation {
 export interface PlatformBuild {
   readonly plan: PlatformPlan;
   readonly runs: readonly ResolvedStage[];
-  /** Stages that are not run, with the named contexts that have their files. */
-  readonly atHand: ReadonlyMap<number, string>;
+  /** The files of stages that are not run. */
+  readonly atHand: ReadonlyMap<number, Directory>;
 }
 
 /** A Dockerfile that does what the user's does, and calls of a builder over it. */
@@ -48,6 +53,8 @@ export interface BuilderCall extends Pick<BuildxRun, 'place' | 'consume'> {
   readonly appended?: string;
   /** Arguments beside those that all calls over the Dockerfile have. */
   readonly args: readonly string[];
+  /** The one platform that it is for; default: all of the build. */
+  readonly only?: Platform;
   /** The stages have run already: what made them run in any case does not hold any more. */
   readonly again?: boolean;
 }
@@ -87,16 +94,17 @@ async function callsOver(
   seeded: SeededDockerfile | undefined,
 ): Promise<DerivedBuild['call']> {
   const { plan, builder, platforms } = derivation;
-  const stages = stagesAtHand(platforms);
-  const source = replaceStages(seeded?.source ?? plan.dockerfile.source, plan.dockerfile, stages.names);
+  const atHand = await contextsAtHand(derivation);
+  const names = new Map([...atHand.keys()].map((index) => [index, `slipway-stage-${index}`]));
+  const source = replaceStages(seeded?.source ?? plan.dockerfile.source, plan.dockerfile, names);
   const contexts = {
     ...plan.request.contexts,
     ...(await pinnedOf(derivation)),
     ...seeded?.contexts,
-    ...stages.contexts,
+    ...Object.fromEntries([...atHand].map(([index, context]) => [names.get(index)!, context])),
   };
   const on = platforms.map(({ plan: { platform } }) => platform);
-  return async ({ appended, args, again, place, consume }, task) => {
+  return async ({ appended, args, only, again, place, consume }, task) => {
     const folder = join(derivation.folder, `call-${randomUUID()}`);
     await mkdir(folder, { recursive: true });
     const own = { noCache: false, noCacheFilters: [], pull: false };
@@ -114,7 +122,7 @@ async function callsOver(
       args: [
         ...commonArguments(settings, plan.request),
         ...contextArguments({ ...plan.request, contexts }, on),
-        '--platform', on.map(formatPlatform).join(','),
+        '--platform', (only === undefined ? on : [only]).map(formatPlatform).join(','),
         '--build-arg', `SOURCE_DATE_EPOCH=${plan.request.epoch}`,
         ...args,
         '--file', await writeDockerfile(plan, text, folder),
@@ -158,24 +166,30 @@ async function pinnedOf({ plan, platforms, pins }: Derivation): Promise<Readonly
   return Object.assign({}, ...all);
 }
 
-/** The stages that are at hand for every platform: a line of the Dockerfile is the same for all of them. */
-function stagesAtHand(platforms: readonly PlatformBuild[]): {
-  readonly names: ReadonlyMap<number, string>;
-  readonly contexts: Readonly<Record<string, string>>;
-} {
+/** The contexts of stages that are at hand for every platform: a line of the Dockerfile is the same for all of them. */
+async function contextsAtHand(derivation: Derivation): Promise<ReadonlyMap<number, string>> {
+  const { plan, platforms, builder, handedIn, folder } = derivation;
   const [first, ...others] = platforms;
   const common = [...(first?.atHand.keys() ?? [])].filter((index) =>
     others.every(({ atHand }) => atHand.has(index)),
   );
-  const names = new Map(common.map((index) => [index, `slipway-stage-${index}`]));
-  const contexts = platforms.flatMap(({ plan: { platform }, atHand }) =>
-    common.map((index) => {
-      const name = names.get(index)!;
-      return [
-        others.length === 0 ? name : `${name}::${formatPlatform(platform)}`,
-        atHand.get(index)!,
-      ] as const;
-    }),
-  );
-  return { names, contexts: Object.fromEntries(contexts) };
+  const contexts = common.map(async (index) => {
+    const handed = await once(handedIn, index, () => {
+      const stages = platforms.map(({ plan: { platform }, atHand }) => ({
+        platform,
+        files: atHand.get(index)!,
+      }));
+      return handIn(stages, join(folder, `stage-${index}`), plan.digests, builder);
+    });
+    return [index, handed.context] as const;
+  });
+  return new Map(await Promise.all(contexts));
+}
+
+/** Takes back what was put into an engine for builds. */
+export async function releaseAll(handedIn: Map<number, Promise<HandedIn>>): Promise<void> {
+  const all = [...handedIn.values()];
+  handedIn.clear();
+  for (const one of await Promise.allSettled(all))
+    if (one.status === 'fulfilled') await one.value.release().catch(() => {});
 }

@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { run } from '../../exec/index.ts';
-import { describe, MediaType, openLayout, type Platform, writeLayer } from '../../oci/index.ts';
+import {
+  type Descriptor,
+  describe,
+  type Layout,
+  MediaType,
+  openLayout,
+  type Platform,
+  writeLayer,
+} from '../../oci/index.ts';
 import { dockerArchive } from '../export/archives.ts';
 import type { ContentDigests } from '../files/digests.ts';
 import type { Directory } from '../files/tree.ts';
@@ -18,58 +26,80 @@ export interface HandedIn {
   readonly release: () => Promise<void>;
 }
 
+/** Files of a stage, and the platform of the image that they are taken into. */
+export interface StageFiles {
+  readonly platform: Platform;
+  readonly files: Directory;
+}
+
 /**
- * Makes files of stages known to a builder, as images of one layer: owners, modes and links survive, which a folder does not give a
- * builder. They go as a layout; an engine's own builder cannot read one while it keeps images in a graph driver, and gets an image.
+ * Makes files of a stage known to a builder, as images of one layer: owners, modes and links survive, which a folder does not give a
+ * builder. They go as a layout, with an index where they are for several platforms. An engine's own builder cannot read one while it
+ * keeps images in a graph driver; it makes one platform at a time, and gets an image.
  */
 export async function handIn(
-  files: Directory,
-  platform: Platform,
+  stages: readonly StageFiles[],
   folder: string,
   digests: ContentDigests,
   builder: BuilderRun,
 ): Promise<HandedIn> {
-  const packed = await packTree(files, digests);
-  if (packed === undefined) throw new Error('Devices and pipes cannot be handed to a builder.');
   await mkdir(folder, { recursive: true });
   const layout = await openLayout(folder);
-  const { signal } = builder;
+  const made: Descriptor[] = [];
+  for (const stage of stages) made.push(await writeImage(stage, layout, digests, builder.signal));
+  const [only, ...more] = made;
+  if (await canExport(builder.settings, builder.signal)) {
+    const root = more.length === 0 ? only! : await writeIndex(made, layout);
+    return { context: `oci-layout://${folder}@${root.digest}`, release: async () => {} };
+  }
+  return await loadImage(only!, layout, folder, builder);
+}
+
+async function writeImage(
+  { platform, files }: StageFiles,
+  layout: Layout,
+  digests: ContentDigests,
+  signal: AbortSignal | undefined,
+): Promise<Descriptor> {
+  const packed = await packTree(files, digests);
+  if (packed === undefined) throw new Error('Devices and pipes cannot be handed to a builder.');
   const { descriptor, diffId } = await writeLayer(packed.members, {
     compression: 'none',
     target: layout,
     ...(signal !== undefined && { signal }),
   });
-  const { os, architecture, variant } = platform;
-  const config = Buffer.from(
-    JSON.stringify({
-      os,
-      architecture,
-      ...(variant !== undefined && { variant }),
-      config: {},
-      rootfs: { type: 'layers', diff_ids: [diffId] },
-    }),
-  );
+  const rootfs = { type: 'layers', diff_ids: [diffId] };
+  const config = Buffer.from(JSON.stringify({ ...platform, config: {}, rootfs }));
   const configDescriptor = describe(config, MediaType.ociConfig);
   await layout.put(configDescriptor, async function* () {
     yield config;
   });
-  const manifest = Buffer.from(
-    JSON.stringify({
-      schemaVersion: 2,
-      mediaType: MediaType.ociManifest,
-      config: configDescriptor,
-      layers: [descriptor],
-    }),
-  );
-  const made = await layout.putManifest(manifest, MediaType.ociManifest, ['stage']);
-  if (await canExport(builder.settings, signal))
-    return { context: `oci-layout://${folder}@${made.digest}`, release: async () => {} };
+  const own = { config: configDescriptor, layers: [descriptor] };
+  const manifest = document(MediaType.ociManifest, own);
+  const stored = await layout.putManifest(manifest, MediaType.ociManifest, []);
+  return { mediaType: MediaType.ociManifest, digest: stored.digest, size: manifest.length, platform };
+}
+
+async function writeIndex(manifests: readonly Descriptor[], layout: Layout): Promise<Descriptor> {
+  return await layout.putManifest(document(MediaType.ociIndex, { manifests }), MediaType.ociIndex, ['stage']);
+}
+
+function document(mediaType: string, content: object): Buffer {
+  return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType, ...content }));
+}
+
+async function loadImage(
+  image: Descriptor,
+  layout: Layout,
+  folder: string,
+  { settings, signal }: BuilderRun,
+): Promise<HandedIn> {
   const tag = `slipway-handover:${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
-  const program = builder.settings.program ?? 'docker';
+  const program = settings.program ?? 'docker';
   await run({
     program,
     args: ['image', 'load', '--quiet'],
-    input: Readable.from(dockerArchive(layout, made, [tag])),
+    input: Readable.from(dockerArchive(layout, image, [tag])),
     ...(signal !== undefined && { signal }),
   });
   const release = async () => {

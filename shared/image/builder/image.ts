@@ -1,14 +1,17 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createIgnore } from '../../dockerfile/index.ts';
 import type { Task } from '../../host/index.ts';
 import { type Descriptor, type Index, MediaType, openLayout } from '../../oci/index.ts';
 import { annotationsFor } from '../annotations.ts';
+import { diskTree } from '../files/disk.ts';
 import { descriptor } from '../manifest.ts';
 import type { ImagePlan, PlatformPlan } from '../plan.ts';
 import type { ImageRequest } from '../request.ts';
 import { imageArguments, outputAttributes } from './arguments.ts';
-import { deriveBuild } from './derived.ts';
+import { type Derivation, deriveBuild, type PlatformBuild, releaseAll } from './derived.ts';
 import { canExport, checkForEngine, type MadeLayout, saveFromEngine } from './engine.ts';
 import { type GatheredStages, gatherStages, type MadeStages, type StageMaking } from './stages.ts';
 
@@ -32,10 +35,16 @@ export async function makeWhole(plan: ImagePlan, making: StageMaking, task: Task
       attested ? everything(platform) : gatherStages(plan, platform, how, task),
     ),
   );
+  const handedIn: Derivation['handedIn'] = new Map();
+  const release = async () => {
+    await releaseAll(handedIn);
+    await Promise.all(gathered.map((one) => one.release()));
+  };
   try {
-    return await makeFrom(plan, how, gathered, exports, task);
+    const made = await makeFrom(plan, how, gathered, handedIn, exports, task);
+    return { ...made, stages: made.stages.map((one) => ({ ...one, release })) };
   } catch (error) {
-    await Promise.all(gathered.map(({ release }) => release()));
+    await release();
     throw error;
   }
 }
@@ -65,14 +74,15 @@ async function makeFrom(
   plan: ImagePlan,
   { builder, pins, seeds }: StageMaking,
   gathered: readonly GatheredStages[],
+  handedIn: Derivation['handedIn'],
   exports: boolean,
   task: Task,
 ): Promise<MadeWhole> {
   const folder = join(builder.temporary, `whole-${randomUUID()}`);
   const destination = join(folder, 'image');
-  const platforms = gathered.map(({ build }) => build);
+  const platforms = gathered.map(({ build }) => (gathered.length > 1 ? withFolders(build) : build));
   const need = `This image has to be made by BuildKit (${reasonOf(plan)})`;
-  const derived = await deriveBuild({ plan, platforms, builder, pins, seeds, folder, need }, task);
+  const derived = await deriveBuild({ plan, platforms, builder, pins, seeds, folder, need, handedIn }, task);
   const tag = `slipway-handover:${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`;
   const output = exports
     ? `type=oci,tar=false,dest=${destination},${outputAttributes(plan.request)}`
@@ -87,6 +97,17 @@ async function makeFrom(
     root: annotated(made.root, plan.request),
     stages: stages.map((one, at) => (at > 0 ? one : { ...one, steps, keepMounts: [derived.keepMounts] })),
   };
+}
+
+/** Stages that are handed in as folders, among those that are at hand: a folder for one platform alone has no name in buildx. */
+function withFolders(build: PlatformBuild): PlatformBuild {
+  const folders = build.plan.stages.flatMap(({ stage, method }) => {
+    if (method.kind !== 'handed-in') return [];
+    const ignore = join(method.directory, '.dockerignore');
+    const rules = existsSync(ignore) ? createIgnore(readFileSync(ignore, 'utf8')) : undefined;
+    return [[stage.index, diskTree(method.directory, rules)] as const];
+  });
+  return { ...build, atHand: new Map([...build.atHand, ...folders]) };
 }
 
 function reasonOf(plan: ImagePlan): string {

@@ -57,6 +57,7 @@ export async function extract(
         ...(again ? [] : cacheArguments(derived.settings, 'files')),
         ...['--target', HANDOVER, '--output', 'type=tar,dest=-'],
       ],
+      only: platform.platform,
       again,
       place: (line) => placeOf(plan, platform, wanted, line),
       consume: async (stdout) => {

@@ -30,8 +30,8 @@ import {
   keyOf,
   resultName,
 } from './demand.ts';
-import { type DerivedBuild, deriveBuild, type PlatformBuild } from './derived.ts';
-import { type HandedIn, handIn } from './hand-in.ts';
+import { type DerivedBuild, deriveBuild, type PlatformBuild, releaseAll } from './derived.ts';
+import type { HandedIn } from './hand-in.ts';
 import { pickPaths } from './handover.ts';
 import type { BuildStep } from './progress.ts';
 import type { BuilderRun, PinnedDigest } from './run.ts';
@@ -181,7 +181,7 @@ class StageMaker {
       ...(runs.has(index) ? this.#takenBy(index) : []),
     ]);
     return {
-      build: await this.#buildOf(
+      build: this.#buildOf(
         runs,
         [...new Set(atHand)].filter((index) => !runs.has(index)),
       ),
@@ -226,11 +226,7 @@ class StageMaker {
 
   /** Takes back what was put into an engine. */
   async release(): Promise<void> {
-    for (const one of this.#handedIn.values()) {
-      const handed = await one.catch(() => undefined);
-      await handed?.release().catch(() => {});
-    }
-    this.#handedIn.clear();
+    await releaseAll(this.#handedIn);
   }
 
   get #roots(): Candidate[] {
@@ -393,10 +389,10 @@ class StageMaker {
     const solved = await this.#task.task(title, async (child) => {
       const folder = join(this.#folder, `solve-${++this.#solves}`);
       const { builder, pins, seeds } = this.#making;
-      const one = await this.#buildOf(runs, needed);
+      const one = this.#buildOf(runs, needed);
       const need = this.#needOf(runs);
       const derived = await deriveBuild(
-        { plan: this.#plan, platforms: [one], builder, pins, seeds, folder, need },
+        { plan: this.#plan, platforms: [one], builder, pins, seeds, folder, need, handedIn: this.#handedIn },
         child,
       );
       const extracted = await extract(
@@ -436,28 +432,13 @@ class StageMaker {
     return `The stage ${stageName(stage)} has to be run (${this.#plan.dockerfile.path}, line ${lines.start})`;
   }
 
-  async #buildOf(runs: ReadonlySet<number>, needed: readonly number[]): Promise<PlatformBuild> {
+  #buildOf(runs: ReadonlySet<number>, needed: readonly number[]): PlatformBuild {
     const own = this.#platform.stages.filter(({ stage }) => runs.has(stage.index));
     return {
       plan: this.#platform,
       runs: own.map(({ stage }) => stage),
-      atHand: await this.#contextsOf(needed),
+      atHand: new Map(needed.map((index) => [index, this.#files.get(index)!])),
     };
-  }
-
-  async #contextsOf(indexes: readonly number[]): Promise<Map<number, string>> {
-    const { platform } = this.#platform;
-    const { builder } = this.#making;
-    const contexts = new Map<number, string>();
-    for (const index of indexes) {
-      const folder = join(
-        builder.temporary,
-        `stage-${formatPlatform(platform).replaceAll('/', '-')}-${index}`,
-      );
-      const make = () => handIn(this.#files.get(index)!, platform, folder, this.#plan.digests, builder);
-      contexts.set(index, (await once(this.#handedIn, index, make)).context);
-    }
-    return contexts;
   }
 
   /** Makes stages again that were drawn, as if nothing were at hand, and compares. */
@@ -484,13 +465,13 @@ class StageMaker {
     const { pins } = this.#making;
     const folder = join(this.#folder, 'verify');
     const indexes = drawn.map(({ index }) => index);
-    const one = await this.#buildOf(closureOf(platform.stages, indexes), []);
+    const one = this.#buildOf(closureOf(platform.stages, indexes), []);
     const settings = { ...this.#making.builder.settings, noCache: true, cacheTo: [] };
     const builder = { ...this.#making.builder, settings };
     const need = `The stage ${stageName(drawn[0]!.stage)} is to be verified (input "verify-reuse")`;
     const platforms = [one];
     const derived = await deriveBuild(
-      { plan, platforms, builder, pins, seeds: undefined, folder, need },
+      { plan, platforms, builder, pins, seeds: undefined, folder, need, handedIn: this.#handedIn },
       task,
     );
     const wanted = new Map(drawn.map(({ index, paths }) => [index, paths]));

@@ -525,6 +525,51 @@ describeWith(
       });
     });
 
+    it('hands each platform its own, when a builder makes the whole image for several', async () => {
+      const one = project(have.registry.host, under());
+      one.dockerfile(
+        `FROM ${alpine()} AS build`,
+        'ARG TARGETARCH',
+        `RUN --network=none (echo $TARGETARCH && ${random}) > /r`,
+        `FROM ${alpine()}`,
+        'ARG TARGETARCH',
+        'COPY main.txt /',
+        'COPY --from=build /r /r',
+        'RUN --network=none grep -x $TARGETARCH /r > /arch',
+      );
+      const platforms = ['amd64', '386'].map((architecture) => ({ os: 'linux', architecture }));
+      const first = await one.build({ request: { platforms } });
+      expect(first.image.platforms).toHaveLength(2);
+      writeFileSync(join(one.folder, 'main.txt'), 'two\n');
+      await under().forget();
+      const second = await one.build({ request: { platforms } });
+      expect(second.image.outcomes.filter(({ how }) => how === 'restored')).toHaveLength(2);
+      expect(second.files.r).toBe(first.files.r);
+      expect(second.files.arch).toBe('file 644 0:0 amd64');
+    });
+
+    it('hands each platform the folder that is given for it', async () => {
+      const one = project(have.registry.host, under(), {
+        'made/amd64/app': 'for amd64',
+        'made/386/app': 'for 386',
+      });
+      one.dockerfile(
+        'FROM nowhere.invalid/golang AS build',
+        'RUN false',
+        `FROM ${alpine()}`,
+        'ARG TARGETARCH',
+        'COPY --from=build /app /app',
+        'RUN --network=none grep "for $TARGETARCH" /app > /found',
+      );
+      const platforms = ['amd64', '386'].map((architecture) => ({ os: 'linux', architecture }));
+      const handedIn = {
+        build: ({ architecture }: { architecture: string }) => join(one.folder, 'made', architecture),
+      };
+      const { files, image } = await one.build({ request: { platforms, handedIn } });
+      expect(image.platforms).toHaveLength(2);
+      expect(files.found).toBe('file 644 0:0 for amd64');
+    });
+
     it('keeps nothing of a context that changed meanwhile', async () => {
       const one = project(have.registry.host, under());
       one.dockerfile(
