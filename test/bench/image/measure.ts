@@ -21,6 +21,8 @@ export interface Setting {
   readonly bases: Pick<BaseSource, 'crane' | 'lab' | 'modules'>;
   /** Folder for all that is made and thrown away. */
   readonly directory: string;
+  /** What the figures are measured on. */
+  readonly machine: string;
   readonly log: (line: string) => void;
 }
 
@@ -154,6 +156,7 @@ async function measureOne(turn: Turn): Promise<Sample> {
     memory: memory.peak,
     ...(wrong !== undefined && { wrong }),
     at: new Date().toISOString(),
+    on: setting.machine,
   };
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ExampleName, Scenario } from './examples.ts';
@@ -31,27 +32,16 @@ export interface Sample extends Coordinates {
   readonly load: number;
   /** When it ended, as ISO 8601. */
   readonly at: string;
-}
-
-export interface Results {
-  readonly machine: string;
-  readonly samples: readonly Sample[];
+  /** The machine, the tools and the commit of Slipway. */
+  readonly on: string;
 }
 
 const file = join(import.meta.dirname, '..', 'results', 'image.json');
 
-export async function readResults(): Promise<Results> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as Results;
-  } catch {
-    return { machine: '', samples: [] };
-  }
-}
-
-/** Keeps results; new samples take the place of old ones with the same coordinates and round. */
-export async function keepResults(machine: string, samples: readonly Sample[]): Promise<Results> {
-  const before = await readResults();
-  const merged = { machine, samples: merge(before.samples, samples) };
+/** Keeps samples beside those of earlier runs, and gives all that are kept. */
+export async function keepResults(samples: readonly Sample[]): Promise<readonly Sample[]> {
+  const before = existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as readonly Sample[]) : [];
+  const merged = merge(before, samples);
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, `${JSON.stringify(merged, null, 1)}\n`);
   return merged;

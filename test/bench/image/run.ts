@@ -60,7 +60,7 @@ try {
   await run({ program: 'chmod', args: ['-R', 'u+w', directory], accept: [0, 1] });
   await rm(directory, { recursive: true, force: true });
 }
-console.log(`${report(samples)}\n\n${measuredOn}.\n`);
+console.log(`${report(samples)}\n`);
 
 async function measureAll(): Promise<void> {
   using network = new BenchNetwork();
@@ -85,8 +85,7 @@ async function take(sample: Sample): Promise<void> {
 }
 
 async function write(): Promise<void> {
-  const { samples: kept } = await keepResults(measuredOn, samples);
-  await keep('image', `${report(kept)}\n\n${measuredOn}.`);
+  await keep('image', report(await keepResults(samples)));
 }
 
 async function prepare(network: BenchNetwork): Promise<Setting> {
@@ -101,6 +100,7 @@ async function prepare(network: BenchNetwork): Promise<Setting> {
     around: { engine: need(await engine()), modules, bundles },
     bases: { crane: need(crane()).program, lab: home.host, modules },
     directory,
+    machine: measuredOn,
     log: (line) => console.error(line),
   };
 }

@@ -24,8 +24,15 @@ export function report(samples: readonly Sample[]): string {
       const own = samples.filter((sample) => sample.example === example && sample.shape === shape);
       if (own.length > 0) parts.push(`**${example}, ${describe[shape]}**`, part(own, example, shape));
     }
-  if (parts.length > 0) parts.push('**The aims of the issue**', aims(samples));
+  if (parts.length > 0) parts.push('**The aims of the issue**', aims(samples), circumstances(samples));
   return parts.join('\n\n');
+}
+
+/** Without them the figures mean nothing. */
+function circumstances(samples: readonly Sample[]): string {
+  const loads = samples.map(({ load }) => load);
+  const machines = [...new Set(samples.map(({ on }) => on))];
+  return `${machines.join('; ')}. Load average before the runs: ${Math.min(...loads).toFixed(1)} to ${Math.max(...loads).toFixed(1)}.`;
 }
 
 const describe: Readonly<Record<ShapeName, string>> = {

@@ -12,7 +12,7 @@ const traffic = (up: number, down: number): Traffic => ({ up, down, requests: 3,
 function sample(contender: string, milliseconds: number, more: Partial<Sample> = {}): Sample {
   return {
     ...{ example: 'beacon', shape: 'loopback', scenario: 'leaf file', contender, round: 0, milliseconds },
-    ...{ boot: 0, steps: {}, memory: 100e6, load: 0, at: '2026-01-01T00:00:00Z' },
+    ...{ boot: 0, steps: {}, memory: 100e6, load: 0, at: '2026-01-01T00:00:00Z', on: 'a machine' },
     traffic: { registry: traffic(1e6, 2e6), cache: traffic(0, 0), modules: traffic(0, 0) },
     ...more,
   };
@@ -99,6 +99,7 @@ describe('the report', () => {
     expect(lines).toContain('||lifted|(a)buildx|');
     expect(lines).toContain('|cold||130.0|');
     expect(lines).toContain('|leaffile|6.00|120.0|');
+    expect(text).toContain('a machine. Load average before the runs: 0.0 to 0.0.');
     expect(scenarios.indexOf('cold')).toBeLessThan(scenarios.indexOf('leaf file'));
   });
 });
