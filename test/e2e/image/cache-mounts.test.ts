@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -19,6 +19,7 @@ import {
   registry,
 } from '../../lab/index.ts';
 import { type MemoryHost, memoryHost } from '../../unit/image/host.ts';
+import { writeModuleProxy } from './module-proxy.ts';
 
 const [bases, craneTool, lab, graphEngine, containerd, kit] = await Promise.all([
   baseImages(),
@@ -69,6 +70,27 @@ class Project {
   }
 }
 
+/** A module that needs another one from a proxy, and a Dockerfile that knows nothing of cache mounts. */
+class PlainProject extends Project {
+  constructor(golang: string) {
+    super(golang);
+    rmSync(join(this.folder, 'vendor'), { recursive: true });
+    writeModuleProxy(join(this.folder, 'proxy'), 'example.com/dep', 'v1.0.0', {
+      'dep.go': 'package dep\n\nfunc Name() string { return "dep" }\n',
+      'sub/sub.go': 'package sub\n',
+    });
+    this.write(
+      'go.sum',
+      'example.com/dep v1.0.0 h1:zfvYI5fFMXlrG7KaeFOxTuXz8Mb7i6Q4oeJ/Tw6ChM4=\nexample.com/dep v1.0.0/go.mod h1:QS4rs2vGKM+oGbPkwJKx8yz/m0U/VGGENPu6zDJwI04=\n',
+    );
+    this.write(
+      'Dockerfile',
+      `FROM ${golang} AS build\nWORKDIR /src\nENV CGO_ENABLED=0 GOFLAGS=-trimpath GONOSUMDB=*\nARG GOPROXY=off\nCOPY . .\nRUN go build -v -o /out/app . 2>&1 | sed 's/^/compiled /'\nFROM scratch\nCOPY --from=build /out/app /app\n`,
+    );
+    this.imports([]);
+  }
+}
+
 interface Builder {
   readonly name: string;
   readonly inputs: Readonly<Record<string, string>>;
@@ -102,6 +124,31 @@ async function build(
   return host;
 }
 
+/** Makes a seed as it would be some days later: what matters is the time of its files and of its own. */
+async function age(
+  { inputs }: Builder,
+  seed: { readonly name: string; readonly digest: string },
+  alpine: string,
+  days: number,
+): Promise<void> {
+  const folder = mkdtempSync(join(root, 'age-'));
+  const then = new Date(Date.now() - days * 86_400_000).toISOString();
+  const at = then.replace(/[-:T]/g, '').replace(/(\d{12})(\d{2}).*/, '$1.$2');
+  writeFileSync(
+    join(folder, 'Dockerfile'),
+    `FROM ${seed.name.replace(/:[^:/]*$/, '')}@${seed.digest} AS seed\nFROM ${alpine} AS old\nCOPY --from=seed / /seed\nRUN find /seed -exec env TZ=UTC0 touch -t ${at} {} +\nFROM scratch\nCOPY --from=old /seed /\n`,
+  );
+  const saved = Math.floor(Date.parse(then) / 1000) + 90_000;
+  // biome-ignore format: a flag with its value
+  await run({
+    program: 'docker',
+    args: [
+      'buildx', 'build', '--builder', inputs.builder!, '--provenance=false',
+      '--output', `type=image,name=${seed.name},push=true,annotation.dev.slipway.mount.saved=${saved}`, folder,
+    ],
+  });
+}
+
 /** The packages that Go compiled, by what `go build -v` printed. */
 function compiled({ lines }: MemoryHost): string[] {
   return lines.flatMap((line) => /^\s*compiled (\S+)$/.exec(line)?.[1] ?? []).sort();
@@ -111,7 +158,13 @@ const told = ({ lines }: MemoryHost) => lines.join('\n');
 
 function carries(
   builder: () => Builder,
-  have: { readonly golang: string; readonly crane: string; readonly host: string; readonly storage: string },
+  have: {
+    readonly golang: string;
+    readonly alpine: string;
+    readonly crane: string;
+    readonly host: string;
+    readonly storage: string;
+  },
   where: string,
   extent: 'all' | 'the way of the content' = 'the way of the content',
 ) {
@@ -168,6 +221,28 @@ function carries(
     expect(compiled(await build(project, builder(), store))).toEqual([
       'example.com/app',
       'example.com/app/leaf',
+    ]);
+  });
+
+  it('hold objects and modules of a Dockerfile that names none, in a folder too', async () => {
+    const plain = new PlainProject(have.golang);
+    const folder = { store: './seeds', 'go-cache': 'true' };
+    mkdirSync(join(plain.folder, 'seeds'));
+    plain.write('.dockerignore', 'seeds\n.slipway\n');
+    await builder().forget();
+    const cold = await build(plain, builder(), { ...folder, 'build-args': 'GOPROXY=file:///src/proxy' });
+    expect(compiled(cold)).toContain('example.com/dep');
+    expect(JSON.parse(cold.outputs.plan!).notes).toEqual([
+      'Dockerfile, line 6: go-cache adds --mount=type=cache,target=/root/.cache/go-build to line 6',
+      'Dockerfile, line 6: go-cache adds --mount=type=cache,target=/go/pkg/mod to line 6',
+    ]);
+    expect(cold.annotations.filter(({ level }) => level === 'error')).toEqual([]);
+    await builder().forget();
+    // Without a proxy: the module comes from its seed, also a package of it that was not read before.
+    plain.imports(['example.com/dep/sub']);
+    expect(compiled(await build(plain, builder(), folder))).toEqual([
+      'example.com/app',
+      'example.com/dep/sub',
     ]);
   });
 
@@ -237,6 +312,27 @@ function carries(
     );
   });
 
+  it('are not trimmed by one go command in front of the next, however old they are', async () => {
+    const [tag] = await tags();
+    const name = `${repository}:${tag}`;
+    const seed = {
+      name,
+      digest: (await run({ program: have.crane, args: ['digest', name] })).stdout.toString().trim(),
+    };
+    await age(builder(), seed, have.alpine, 9);
+    await builder().empty();
+    project.leaf('nine');
+    const dockerfile = readFileSync(join(project.folder, 'Dockerfile'), 'utf8');
+    project.write(
+      'Dockerfile',
+      dockerfile.replace('go build -v', 'go build -o /dev/null ./leaf && go build -v'),
+    );
+    const old = await build(project, builder(), store);
+    project.write('Dockerfile', dockerfile);
+    expect(told(old)).toContain('target=/root/.cache/go-build/trim.txt');
+    expect(compiled(old)).toEqual(['example.com/app']);
+  });
+
   it('are left to a builder that has them', async () => {
     await builder().forget();
     const off = { ...store, 'cache-mounts': 'false' };
@@ -271,9 +367,10 @@ describeWith('cache mounts of a BuildKit', { ...parts, engine: graphEngine, buil
   const empty = () =>
     run({ program: have.buildkit.buildctl, args: ['--addr', have.buildkit.address, 'prune', '--all'] });
   const golang = have.bases.references['golang:1.26'];
+  const alpine = have.bases.references['alpine:3'];
   carries(
     () => ({ name, inputs: { builder: name }, forget, empty }),
-    { golang, crane: have.crane.program, host: have.registry.host, storage: have.registry.storage },
+    { golang, alpine, crane: have.crane.program, host: have.registry.host, storage: have.registry.storage },
     'kit',
     'all',
   );
@@ -285,9 +382,10 @@ describeWith('cache mounts of an engine with a graph driver', { ...parts, engine
     await docker(have.engine, ['buildx', 'prune', '--all', '--force']);
   };
   const golang = have.bases.references['golang:1.26'];
+  const alpine = have.bases.references['alpine:3'];
   carries(
     () => ({ name: 'default', inputs: {}, forget, empty: forget }),
-    { golang, crane: have.crane.program, host: have.registry.host, storage: have.registry.storage },
+    { golang, alpine, crane: have.crane.program, host: have.registry.host, storage: have.registry.storage },
     'graph',
   );
 });
@@ -301,10 +399,11 @@ describeWith(
       await docker(have.engine, ['buildx', 'prune', '--all', '--force']);
     };
     const golang = have.bases.references['golang:1.26'];
+    const alpine = have.bases.references['alpine:3'];
     const inputs = { network: 'none' };
     carries(
       () => ({ name: 'default', inputs, forget, empty: forget }),
-      { golang, crane: have.crane.program, host: have.registry.host, storage: have.registry.storage },
+      { golang, alpine, crane: have.crane.program, host: have.registry.host, storage: have.registry.storage },
       'containerd',
     );
   },
