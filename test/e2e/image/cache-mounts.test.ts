@@ -248,6 +248,34 @@ function carries(
 
   if (extent !== 'all') return;
 
+  it('keep owners and modes, for users who are not root, in images that a builder makes as a whole', async () => {
+    const folder = mkdtempSync(join(root, 'owner-'));
+    const noted = { folder, write: Project.prototype.write } as Project;
+    const dockerfile = (text: string) =>
+      `FROM ${have.alpine}\nUSER 1000:1000\nRUN --mount=type=cache,target=/c,id=notes,uid=1000,gid=1000,mode=0700 ${text}\n`;
+    const large = 'dd if=/dev/urandom of=/c/d/large bs=1024 count=200 2>/dev/null';
+    noted.write(
+      'Dockerfile',
+      dockerfile(
+        `mkdir -m 750 /c/d && ${large} && ln -s d/large /c/link && echo "told $(stat -c '%u:%g %a' /c)"`,
+      ),
+    );
+    await builder().forget();
+    const first = await build(noted, builder(), store);
+    expect(first.annotations.filter(({ level }) => level === 'error')).toEqual([]);
+    expect(told(first)).toMatch(/told 1000:1000 700/);
+    await builder().forget();
+    noted.write(
+      'Dockerfile',
+      dockerfile(
+        `echo x > /c/d/new && wc -c < /c/link && echo "told $(stat -c '%u:%g %a' /c /c/d /c/d/large | tr '\\n' ' ')"`,
+      ),
+    );
+    expect(told(await build(noted, builder(), store))).toMatch(
+      /204800[\s\S]*told 1000:1000 700 1000:1000 750 1000:1000 644/,
+    );
+  });
+
   it('drop what is not used any more', async () => {
     const before = sizeOf(await layers());
     await builder().forget();
