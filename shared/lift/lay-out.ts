@@ -26,10 +26,11 @@ export function layOut(tree: StageTree, folder: string, wanted: WantedPaths): vo
   layout.made.add('/');
   chmodSync(folder, tree.mode);
   placeSources(tree, layout, '/');
-  for (const path of wanted.folders) {
+  for (const path of [...wanted.folders, ...wanted.entries]) {
     const node = nodeAt(tree, path);
     if (node?.type === 'directory') place(node, layout, path);
   }
+  for (const path of wanted.entries) placeEntries(layout, path);
   for (const path of [...wanted.whole, ...layout.embeds]) placeWhole(layout, path);
 }
 
@@ -37,6 +38,8 @@ export function layOut(tree: StageTree, folder: string, wanted: WantedPaths): vo
 export interface WantedPaths {
   /** Folders, where the stage has them. */
   readonly folders: readonly string[];
+  /** Folders with the entries in them, but not with what folders in them hold. */
+  readonly entries: readonly string[];
   /** Files, and folders with all that they hold. */
   readonly whole: readonly string[];
 }
@@ -65,6 +68,12 @@ function placeWhole(layout: Layout, path: string): void {
   place(node, layout, path);
   if (node.type !== 'directory') return;
   for (const name of node.children.keys()) placeWhole(layout, posix.join(path, name));
+}
+
+function placeEntries(layout: Layout, path: string): void {
+  const node = nodeAt(layout.tree, path);
+  if (node?.type !== 'directory') return;
+  for (const [name, child] of node.children) place(child, layout, posix.join(path, name));
 }
 
 /** Makes one entry, and the folders above it. */

@@ -84,6 +84,7 @@ function checkBuild(
 ): ProvedRecipe['modules'][number] {
   const { go, lines } = build;
   const folder = folderOf(build);
+  checkPath(tree, build);
   if (nodeAt(tree, folder)?.type !== 'directory')
     throw new Beyond(`it compiles in ${folder}, which nothing of the context lies in`, lines);
   const workspace = workspaceOf(tree, folder, go.env.GOWORK);
@@ -113,6 +114,19 @@ function used(tree: StageTree, workspace: string): string[] {
   return localPaths(textOf(tree, workspace) ?? '', 'use').map((path) =>
     posix.resolve(posix.dirname(workspace), path, 'go.mod'),
   );
+}
+
+/** The go command has to be the one of the image: no file of the stage may stand before it on the PATH. */
+function checkPath(tree: StageTree, { path, lines }: RecipeBuild): void {
+  const folders = path.split(':');
+  const own = folders.indexOf('/usr/local/go/bin');
+  if (own < 0)
+    throw new Beyond(`its PATH, ${path}, leads to another go command than that of the image`, lines);
+  const other = folders
+    .slice(0, own)
+    .find((folder) => !folder.startsWith('/') || nodeAt(tree, posix.join(folder, 'go')) !== undefined);
+  if (other !== undefined)
+    throw new Beyond(`its PATH has "${other}" before the go command of the image`, lines);
 }
 
 /** The build with names of files in the place of its patterns, as the shell of the stage would have put them there (POSIX, 2.13.3). */
@@ -289,9 +303,15 @@ export function wantedPaths({ builds, taken }: Recipe, tree: StageTree): WantedP
       posix.resolve(folderOf(build), name),
     );
   });
-  const outputs = builds.map((build) => outputOf(tree, build)).filter(({ folder }) => folder);
+  const outputs = builds.map((build) => outputOf(tree, build));
   return {
-    folders: [...builds.flatMap((build) => [build.cwd, folderOf(build)]), ...outputs.map(({ path }) => path)],
-    whole: [...named, ...taken.map(({ path }) => firstFolder(path))],
+    folders: builds.flatMap((build) => [build.cwd, folderOf(build)]),
+    // Go refuses to write over what is no program, and over a folder.
+    entries: outputs.filter(({ folder }) => folder).map(({ path }) => path),
+    whole: [
+      ...named,
+      ...outputs.filter(({ folder }) => !folder).map(({ path }) => path),
+      ...taken.map(({ path }) => firstFolder(path)),
+    ],
   };
 }

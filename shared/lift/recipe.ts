@@ -38,6 +38,8 @@ export type FileStep = CopyStep | WorkdirStep;
 export interface RecipeBuild {
   readonly go: GoInvocation;
   readonly cwd: string;
+  /** PATH in force, by which the stage finds its go command. */
+  readonly path: string;
   /** Those of the packages that the shell replaces by the names of files that they match. */
   readonly patterns: readonly string[];
   /** As the Dockerfile has it, for people. */
@@ -126,6 +128,7 @@ class StepReader {
         this.builds.push({
           go: readGoInvocation(command, step.lines),
           cwd,
+          path: command.assignments.PATH ?? '',
           patterns: command.patterns,
           shown: command.words.join(' '),
           lines: step.lines,

@@ -774,6 +774,13 @@ COPY --from=build /out/app /
     because: /go env -w/,
   },
   {
+    name: 'another go command before that of the image',
+    files: { ...APP, 'tools/go': { text: '#!/bin/sh\n', mode: 0o755 } },
+    dockerfile: dockerfile(['ENV PATH=/src/tools:$PATH', 'COPY . .', BUILD]),
+    line: BUILD,
+    because: /PATH has "\/src\/tools" before/,
+  },
+  {
     name: 'no modules',
     files: { 'main.go': command('x') },
     dockerfile: dockerfile(),

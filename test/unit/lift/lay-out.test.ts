@@ -80,7 +80,7 @@ it('lays out what Go can read, and no more', async () => {
     'ignored.go': 'package main\n',
   });
   symlinkSync('main.go', join(root, 'context', 'linked'));
-  layOut(await tree(), join(root, 'out'), { folders: ['/src/docs'], whole: ['/src/assets'] });
+  layOut(await tree(), join(root, 'out'), { folders: ['/src/docs'], entries: [], whole: ['/src/assets'] });
   expect(files(join(root, 'out'))).toEqual([
     '/src/a b.txt',
     '/src/asm_amd64.s',
@@ -96,10 +96,17 @@ it('lays out what Go can read, and no more', async () => {
   expect(statSync(join(root, 'out/src/docs')).isDirectory()).toBe(true);
 });
 
+it('lays out the entries of a folder that is written into', async () => {
+  write({ 'main.go': 'package main\n', app: 'no program', 'web/a.html': '', 'web/deep/b.html': '' });
+  layOut(await tree(), join(root, 'out'), { folders: [], entries: ['/src'], whole: [] });
+  expect(files(join(root, 'out'))).toEqual(['/src/app', '/src/main.go']);
+  expect(readdirSync(join(root, 'out/src'))).toContain('web');
+});
+
 it('leaves the user’s own files untouched, their times too', async () => {
   write({ 'go.mod': 'module x\n', 'main.go': 'package main\n' });
   const before = statSync(join(root, 'context/main.go'), { bigint: true });
-  layOut(await tree(), join(root, 'out'), { folders: [], whole: ['/src'] });
+  layOut(await tree(), join(root, 'out'), { folders: [], entries: [], whole: ['/src'] });
   writeFileSync(join(root, 'out/src/main.go'), 'changed');
   const after = statSync(join(root, 'context/main.go'), { bigint: true });
   expect([after.ctimeNs, after.nlink]).toEqual([before.ctimeNs, before.nlink]);
@@ -110,7 +117,7 @@ it('keeps links inside of the folder, wherever they point', async () => {
   write({ 'main.go': 'package main\n' });
   symlinkSync('/src/main.go', join(root, 'context', 'absolute.go'));
   symlinkSync('../../../../../../../../../../../../../../etc/hostname', join(root, 'context', 'up.go'));
-  layOut(await tree(), join(root, 'out'), { folders: [], whole: [] });
+  layOut(await tree(), join(root, 'out'), { folders: [], entries: [], whole: [] });
   expect(readFileSync(join(root, 'out/src/absolute.go'), 'utf8')).toBe('package main\n');
   expect(statSync(join(root, 'out/src/up.go'), { throwIfNoEntry: false })).toBeUndefined();
 });
@@ -118,7 +125,7 @@ it('keeps links inside of the folder, wherever they point', async () => {
 it('gives what was made the modes of a container’s umask, and leaves those of the context', async () => {
   write({ 'bin/tool.sh': '' });
   const staged = await tree();
-  layOut(staged, join(root, 'out'), { folders: [], whole: ['/src/bin'] });
+  layOut(staged, join(root, 'out'), { folders: [], entries: [], whole: ['/src/bin'] });
   const mode = (name: string) => (statSync(join(root, 'out', name)).mode & 0o777).toString(8);
   const own = mode('src/bin/tool.sh');
   mkdirSync(join(root, 'out/src/bin/made'), { mode: 0o700 });
