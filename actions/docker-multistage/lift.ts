@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { actionsStore, directoryStore, type Store } from '../../shared/cache/index.ts';
 import { makeOwnFolder, OWN_FOLDER } from '../../shared/content/index.ts';
@@ -19,6 +20,9 @@ type Given = Inputs<typeof definition>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const STATE = 'lifted-go-caches';
+
+/** Bytes that Go's caches may take in a folder. */
+const FOLDER_LIMIT = 10e9;
 
 /** Go's caches for the stages that one run lifts, of all its images together: they compile into one folder. */
 export class LiftCaches {
@@ -63,7 +67,7 @@ function openGoStore(host: Host, inputs: Given, env: Environment = process.env):
   const choice = parseStore(inputs.store, host.workspace);
   if (choice.kind === 'none') return undefined;
   if (choice.kind === 'folder')
-    return directoryStore(join(choice.path, 'go'), { limit: Number.POSITIVE_INFINITY });
+    return directoryStore(join(choice.path, 'go'), { limit: FOLDER_LIMIT });
   return host.kind === 'github' || choice.kind === 'actions' ? actionsStore(env) : undefined;
 }
 
@@ -76,7 +80,9 @@ export function withLifts(
   caches: LiftCaches,
   planOnly: boolean,
 ): ImageRequest {
-  if (inputs.lift === 'never') return request;
+  // What is wrong with context or Dockerfile is the plan's to say.
+  if (inputs.lift === 'never' || !existsSync(request.dockerfile) || !existsSync(request.context))
+    return request;
   const lifted = liftStages(request, {
     env: process.env,
     signal: host.signal,
