@@ -44,7 +44,7 @@ export interface MountState {
 
 /** New content below this share of the whole costs the next run less to make again than this one to store. */
 const WORTH = 0.01;
-const WORTH_BYTES = 2 ** 20;
+const WORTH_BYTES = 8 * 2 ** 20;
 /** A seed of which this share is dead weight is stored anew. */
 const DEAD = 0.25;
 /** Below this nothing is worth a request. */
