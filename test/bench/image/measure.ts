@@ -222,12 +222,14 @@ function parse(reference: string): [string, string] {
 
 function describe({ name }: Contender, sample: Sample): string {
   const { example, shape, scenario, round, milliseconds, traffic, steps, wrong } = sample;
-  const sum = (direction: 'up' | 'down') =>
-    ((traffic.registry[direction] + traffic.cache[direction] + traffic.modules[direction]) / 1e6).toFixed(1);
+  const moved = Object.entries(traffic).map(([server, { up, down }]) => {
+    const [sent, received] = [up, down].map((bytes) => (bytes / 1e6).toFixed(1));
+    return `${server} ${sent}/${received}`;
+  });
   const parts = Object.entries(steps).map(([step, time]) => `${step} ${(time / 1000).toFixed(1)}`);
   return [
     `${example}, ${shape}, round ${round}, ${scenario}, ${name}: ${(milliseconds / 1000).toFixed(2)} s`,
-    `(${parts.join(', ')}), ${sum('up')} MB up, ${sum('down')} MB down`,
+    `(${parts.join(', ')}), MB up/down: ${moved.join(', ')}`,
     ...(wrong === undefined ? [] : [`WRONG: ${wrong}`]),
   ].join(' ');
 }
