@@ -10,7 +10,6 @@ import {
   describe,
   type ImageConfig,
   type ImageTarget,
-  type Manifest,
   MediaType,
   type Platform,
   parseConfig,
@@ -18,7 +17,7 @@ import {
 } from '../../oci/index.ts';
 import { descriptor, manifestDocument } from '../manifest.ts';
 import { type CacheMount, mountOptions, type SeedSource } from './cache-mount.ts';
-import { type FoundSeed, SAVED, type SeedCarrier } from './carrier.ts';
+import { type FoundSeed, SAVED, type SeedCarrier, savedAt } from './carrier.ts';
 import type { SolveAgain } from './mounts.ts';
 import { type Gathering, gatherScript, places, runInstruction, surveyScript } from './script.ts';
 import { parseSurvey, type Survey } from './survey.ts';
@@ -31,9 +30,6 @@ export interface UsedMount {
   /** The name that the seed of this branch gets. */
   readonly name: string;
 }
-
-/** The name by which a FROM reaches the last stage that used the mount. */
-export type StageReference = (stage: ResolvedStage) => string;
 
 const SURVEY = 'slipway-survey';
 const GATHER = 'slipway-gather';
@@ -170,14 +166,11 @@ async function saveByBuilder(
     ].join(','),
   });
   const manifest = await carrier.pushed(used.name);
-  if (manifest === undefined) throw new Error(`${carrier.name} does not have what the builder pushed`);
-  if (savedOf(manifest) !== String(now)) throw new Error('another run was faster with the same name');
+  // One that is younger is another run's, which was faster with the same name: that is as good.
+  if (manifest === undefined || savedAt(manifest) < now)
+    throw new Error(`${carrier.name} does not have what the builder pushed`);
   const before = new Set(delta ? used.found!.manifest.layers.map(({ digest }) => digest) : []);
   return sizeOf(manifest.layers.filter(({ digest }) => !before.has(digest)));
-}
-
-function savedOf(manifest: Manifest): string | undefined {
-  return manifest.annotations?.[SAVED];
 }
 
 function sizeOf(layers: readonly Descriptor[]): number {
