@@ -66,8 +66,7 @@ export class LiftCaches {
 function openGoStore(host: Host, inputs: Given, env: Environment = process.env): Store | undefined {
   const choice = parseStore(inputs.store, host.workspace);
   if (choice.kind === 'none') return undefined;
-  if (choice.kind === 'folder')
-    return directoryStore(join(choice.path, 'go'), { limit: FOLDER_LIMIT });
+  if (choice.kind === 'folder') return directoryStore(join(choice.path, 'go'), { limit: FOLDER_LIMIT });
   return host.kind === 'github' || choice.kind === 'actions' ? actionsStore(env) : undefined;
 }
 
