@@ -50,9 +50,9 @@ export class BlobNames {
     return folder;
   }
 
-  /** A folder within another one; not a link to a folder. */
-  below(above: NamedFolder, name: string): NamedFolder {
-    return folderBelow(above, name);
+  /** A folder within another one; not a link to a folder. `names` of all that is in it, where they are known, save a look. */
+  below(above: NamedFolder, name: string, names?: readonly string[]): NamedFolder {
+    return folderBelow(above, name, names);
   }
 
   /** The name of a file as Git's index has it; undefined where it has to be read. */
@@ -120,13 +120,13 @@ function folderIn(checkout: GitCheckout | undefined, path: string): NamedFolder 
   return { ...folder, above: undefined };
 }
 
-function folderBelow(above: NamedFolder, name: string): NamedFolder {
+function folderBelow(above: NamedFolder, name: string, names?: readonly string[]): NamedFolder {
   const path = `${above.path === '/' ? '' : above.path}/${name}`;
   const { checkout } = above;
   if (checkout?.index === undefined) return { ...above, path, above, inner: undefined };
   const prefix = `${above.prefix}${name}/`;
   const indexed = checkout.index.folder(prefix);
-  const conversions = conversionsIn(path, indexed, above.conversions);
+  const conversions = conversionsIn(path, indexed, above.conversions, names);
   return { path, above, checkout, prefix, indexed, conversions, inner: undefined };
 }
 

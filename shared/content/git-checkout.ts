@@ -116,10 +116,12 @@ export function conversionsIn(
   folder: string,
   indexed: IndexedFolder | undefined,
   above: Conversions,
+  names?: readonly string[],
 ): Conversions {
   if (above.all) return above;
   const path = `${folder}/${ATTRIBUTES}`;
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const isThere = names?.includes(ATTRIBUTES) ?? true;
+  const stats = isThere ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
   const tracked = indexed?.has(ATTRIBUTES) === true;
   if (stats === undefined) return tracked ? ALL_CONVERTED : above;
   const clean = !tracked || indexed.blob(ATTRIBUTES, stats) !== undefined;

@@ -5,7 +5,7 @@ export { nameFromBytes, nameToBytes } from './bytes.ts';
 export { type Digest, digestOf, digestOfFile, isDigest } from './digest.ts';
 export { FileDigests } from './file-digests.ts';
 export { type GitState, gitOrigin, gitState } from './git.ts';
-export { Key, type KeyDifference, type KeyListing, type KeyPart } from './key.ts';
+export { Key, type KeyDifference, type KeyListing, type KeyPart, ListingWriter } from './key.ts';
 export { isOwn, makeOwnFolder, OWN_FOLDER } from './own-folder.ts';
 export type { TarEntry } from './tar-entry.ts';
 export { safeRelative } from './tar-name.ts';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Digest, digestOf } from './digest.ts';
 
 /** A part of a key: text, a flag, a list whose order counts, or named parts whose order does not. */
@@ -56,6 +57,8 @@ function canonical(part: KeyPart): string {
   }
   if (part !== null && typeof part === 'object') {
     const named = part as { readonly [name: string]: KeyPart };
+    const listed = digestOfListing(named);
+    if (listed !== undefined) return `{"listing":"${listed}"}`;
     return `{${Object.keys(named)
       .sort()
       .map((name) => `${JSON.stringify(name)}:${canonical(named[name]!)}`)
@@ -64,11 +67,64 @@ function canonical(part: KeyPart): string {
   return JSON.stringify(part);
 }
 
+const digestsOfListings = new WeakMap<object, Digest>();
+
+function digestOfListing(part: { readonly [name: string]: KeyPart }): Digest | undefined {
+  const known = digestsOfListings.get(part);
+  if (known !== undefined || !isListing(part)) return known;
+  const writer = new ListingWriter();
+  for (let at = 0; at < part.listing.length; at += 2) writer.add(part.listing[at]!, part.listing[at + 1]!);
+  const digest = digestsOfListings.get(writer.end())!;
+  digestsOfListings.set(part, digest);
+  return digest;
+}
+
+/** Texts that are hashed, and kept, as one. */
+const PIECE = 4096;
+
+/**
+ * Writes a listing. A hundred thousand files would be several hundred thousand texts in memory: they are kept in pieces, as the digest
+ * is made of them, and taken apart when somebody asks for the listing.
+ */
+export class ListingWriter {
+  readonly #hash = createHash('sha256');
+  readonly #pieces: string[] = [];
+  #texts: string[] = [];
+
+  add(name: string, text: string): void {
+    this.#texts.push(name, text);
+    if (this.#texts.length === PIECE) this.#keep();
+  }
+
+  #keep(): void {
+    const piece = JSON.stringify(this.#texts);
+    this.#hash.update(piece);
+    this.#pieces.push(piece);
+    this.#texts = [];
+  }
+
+  /** The listing, to which nothing can be added any more. */
+  end(): KeyListing {
+    if (this.#texts.length > 0) this.#keep();
+    const pieces = this.#pieces;
+    let listing: readonly string[] | undefined;
+    const part: KeyListing = {
+      get listing() {
+        listing ??= pieces.flatMap((piece) => JSON.parse(piece) as string[]);
+        return listing;
+      },
+    };
+    digestsOfListings.set(part, `sha256:${this.#hash.digest('hex')}`);
+    return part;
+  }
+}
+
 function compare(
   path: readonly string[],
   before: KeyPart | undefined,
   after: KeyPart | undefined,
 ): KeyDifference[] {
+  if (before === after) return [];
   if (isListing(before) && isListing(after))
     return canonical(before) === canonical(after) ? [] : compare(path, namedTexts(before), namedTexts(after));
   if (isNamed(before) && isNamed(after)) {

@@ -1,4 +1,3 @@
-import { posix } from 'node:path';
 import { Failure } from '../host/index.ts';
 import { matchGlob } from './glob.ts';
 import { cleanPath, trimSpace } from './go-text.ts';
@@ -32,11 +31,14 @@ export function createIgnore(text: string): Ignore {
 /** The same for patterns that stand elsewhere, such as those of `COPY --exclude`. */
 export function createMatcher(patterns: readonly string[]): Ignore {
   const compiled = patterns.map(trimSpace).filter(Boolean).map(compilePattern);
-  const verdicts = new Map<string, Verdict>();
+  const judge = new Judge(compiled);
+  const back = compiled.filter(({ bringsBack }) => bringsBack).map(({ text }) => text);
+  const prefixes = back.map((text) => text.replace(/\/\*\*$/, '').replace(/\/\*$/, ''));
   return {
     patterns: compiled.map((pattern) => (pattern.bringsBack ? '!' : '') + pattern.text),
-    ignores: (path, isDirectory) => judge(compiled, verdicts, path, isDirectory).ignored,
-    mayContainIncluded: (directory) => mayContainIncluded(compiled, directory),
+    ignores: (path, isDirectory) =>
+      isDirectory ? judge.directory(path).ignored : judge.ignoresBelow(judge.above(path), path),
+    mayContainIncluded: (directory) => mayContainIncluded(prefixes, directory),
   };
 }
 
@@ -180,38 +182,46 @@ interface Verdict {
 
 const root: Verdict = { ignored: false, matched: [] };
 
-function judge(
-  patterns: readonly Pattern[],
-  verdicts: Map<string, Verdict>,
-  path: string,
-  isDirectory: boolean,
-): Verdict {
-  const known = verdicts.get(path);
-  if (known !== undefined) return known;
-  const parent = posix.dirname(path);
-  const above = parent === '.' || parent === '/' ? root : judge(patterns, verdicts, parent, true);
-  const verdict = judgeBelow(patterns, above, path);
-  if (isDirectory) verdicts.set(path, verdict);
-  return verdict;
+/** Judges paths; what was found of a directory is kept for what lies in it, of which there may be a hundred thousand files. */
+class Judge {
+  readonly #patterns: readonly Pattern[];
+  readonly #directories = new Map<string, Verdict>();
+
+  constructor(patterns: readonly Pattern[]) {
+    this.#patterns = patterns;
+  }
+
+  /** The verdict on the directory that a path lies in. */
+  above(path: string): Verdict {
+    const slash = path.lastIndexOf('/');
+    return slash <= 0 ? root : this.directory(path.slice(0, slash));
+  }
+
+  directory(path: string): Verdict {
+    let verdict = this.#directories.get(path);
+    if (verdict === undefined) {
+      const matched: boolean[] = [];
+      const ignored = this.ignoresBelow(this.above(path), path, matched);
+      verdict = { ignored, matched };
+      this.#directories.set(path, verdict);
+    }
+    return verdict;
+  }
+
+  /** Whether a path is left out; notes in `matched`, if it is given, which patterns said something of it. */
+  ignoresBelow(above: Verdict, path: string, matched?: boolean[]): boolean {
+    let ignored = false;
+    for (let at = 0; at < this.#patterns.length; at++) {
+      const pattern = this.#patterns[at]!;
+      const match = above.matched[at] || (pattern.bringsBack === ignored && pattern.matches(path));
+      if (match) ignored = !pattern.bringsBack;
+      matched?.push(match);
+    }
+    return ignored;
+  }
 }
 
-function judgeBelow(patterns: readonly Pattern[], above: Verdict, path: string): Verdict {
-  let ignored = false;
-  const matched = patterns.map((pattern, at) => {
-    const match = above.matched[at] || (pattern.bringsBack === ignored && pattern.matches(path));
-    if (match) ignored = !pattern.bringsBack;
-    return match;
-  });
-  return { ignored, matched };
-}
-
-/** BuildKit's walk goes into an ignored directory unless all `!` patterns are plain prefixes that lead elsewhere. */
-function mayContainIncluded(patterns: readonly Pattern[], directory: string): boolean {
-  const back = patterns
-    .filter((pattern) => pattern.bringsBack)
-    .map((pattern) => pattern.text.replace(/\/\*\*$/, '').replace(/\/\*$/, ''));
-  return (
-    back.some((text) => /[*[\]?^\\]/.test(text)) ||
-    back.some((text) => `${text}/`.startsWith(`${directory}/`))
-  );
+/** BuildKit's walk goes into an ignored directory unless all `!` patterns, given as prefixes, are plain and lead elsewhere. */
+function mayContainIncluded(prefixes: readonly string[], directory: string): boolean {
+  return prefixes.some((text) => /[*[\]?^\\]/.test(text) || `${text}/`.startsWith(`${directory}/`));
 }

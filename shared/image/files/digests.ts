@@ -35,9 +35,9 @@ export function openDigests(memory?: string): ContentDigests {
       if (content.kind === 'pending') throw new Error('A stage that was not built yet has no names.');
       if (content.kind !== 'disk') return content.digest;
       if (content.digest !== undefined) return content.digest;
-      const { path, blob, folder } = content;
-      const algorithm = folder === undefined ? 'sha1' : blobAlgorithmIn(folder);
-      const name = blob ?? blobs.read(path, size, algorithm);
+      if (content.blob !== undefined) return content.blob;
+      const { path, folder } = content;
+      const name = blobs.read(path, size, folder === undefined ? 'sha1' : blobAlgorithmIn(folder));
       if (name === undefined) throw changed(path);
       return name;
     },

@@ -1,5 +1,12 @@
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
-import { BlobNames, type NamedFolder, nameFromBytes, nameToBytes, OWN_FOLDER } from '../../content/index.ts';
+import {
+  type BlobName,
+  BlobNames,
+  type NamedFolder,
+  nameFromBytes,
+  nameToBytes,
+  OWN_FOLDER,
+} from '../../content/index.ts';
 import type { Ignore } from '../../dockerfile/index.ts';
 import { Failure } from '../../host/index.ts';
 import { type Directory, join, type Node, type RegularFile } from './tree.ts';
@@ -16,7 +23,7 @@ export function diskTree(
   blobs: BlobNames = BlobNames.open(),
 ): Directory {
   const reader: Reader = { ignore, own, blobs, links: new Map() };
-  return directory(path, '', lstat(path), () => blobs.top(path), reader);
+  return directory(path, '', lstatSync(diskPath(path)), () => blobs.top(path), reader);
 }
 
 interface Reader {
@@ -34,15 +41,11 @@ export function diskPath(path: string): string | Buffer {
   return /[\udc80-\udcff]/.test(path) ? nameToBytes(path) : path;
 }
 
-function lstat(path: string): Stats {
-  return lstatSync(diskPath(path));
-}
-
 function directory(
   path: string,
   relative: string,
   stats: Stats,
-  folder: () => NamedFolder,
+  folder: (names: readonly string[]) => NamedFolder,
   reader: Reader,
 ): Directory {
   let children: Map<string, Node> | undefined;
@@ -52,7 +55,7 @@ function directory(
     uid: 0,
     gid: 0,
     get children() {
-      children ??= readChildren(path, relative, folder(), reader);
+      children ??= readChildren(path, relative, folder, reader);
       return children;
     },
   };
@@ -61,25 +64,36 @@ function directory(
 function readChildren(
   path: string,
   relative: string,
-  folder: NamedFolder,
+  folderWith: (names: readonly string[]) => NamedFolder,
   reader: Reader,
 ): Map<string, Node> {
+  const { ignore, own } = reader;
+  const names = namesIn(path);
+  const folder = folderWith(names);
+  const place: Place = { path: path === '/' ? '' : path, folder };
   const children = new Map<string, Node>();
-  for (const name of namesIn(path)) {
+  for (const name of names) {
     const below = join(relative, name);
-    if (name === OWN_FOLDER || reader.own.has(below)) continue;
-    const node = readNode({ path: `${path}/${name}`, name, below, folder }, reader);
-    if (node !== undefined && !isIgnored(below, node, reader.ignore)) children.set(name, node);
+    if (name === OWN_FOLDER || own.has(below)) continue;
+    const ignored = ignore?.ignores(below, false) ?? false;
+    if (ignored && !ignore!.mayContainIncluded(below)) continue;
+    const node = readNode(place, name, below, reader);
+    if (node === undefined) continue;
+    // An ignored directory is still there when something below it is not ignored.
+    if (ignored && (node.type !== 'directory' || node.children.size === 0)) continue;
+    children.set(name, node);
   }
   return children;
 }
 
+/** In the order in which trees are walked. */
 function namesIn(path: string): string[] {
   try {
-    const names = readdirSync(diskPath(path));
+    const names = readdirSync(diskPath(path)).sort();
     // Reading them as bytes takes twice as long, and hardly any name needs it.
     if (!names.some((name) => name.includes('\ufffd'))) return names;
-    return readdirSync(diskPath(path), { encoding: 'buffer' }).map((name) => nameFromBytes(name));
+    const bytes = readdirSync(diskPath(path), { encoding: 'buffer' });
+    return bytes.map((name) => nameFromBytes(name)).sort();
   } catch (error) {
     throw unreadable(path, error);
   }
@@ -91,32 +105,51 @@ function unreadable(path: string, error: unknown): Failure {
   return new Failure(`${path} cannot be read: ${why}.`, { cause: error });
 }
 
-/** An ignored directory is still there when something below it is not ignored. */
-function isIgnored(path: string, node: Node, ignore: Ignore | undefined): boolean {
-  if (ignore === undefined || !ignore.ignores(path, node.type === 'directory')) return false;
-  return node.type !== 'directory' || !ignore.mayContainIncluded(path) || node.children.size === 0;
-}
-
-/** An entry of a folder; `below` is its path from the top of the tree. */
-interface Entry {
+/** A folder that is read; nothing stands for the root's path. */
+interface Place {
   readonly path: string;
-  readonly name: string;
-  readonly below: string;
   readonly folder: NamedFolder;
 }
 
-function readNode(entry: Entry, reader: Reader): Node | undefined {
-  const { path, name, below, folder } = entry;
-  let stats: Stats;
+/** A file of the disk in a tree. There may be a hundred thousand, and the paths of most are never asked for. */
+class FileOnDisk {
+  readonly kind = 'disk';
+  readonly #place: Place;
+  readonly #name: string;
+  readonly blob: BlobName | undefined;
+  readonly single: boolean;
+
+  constructor(place: Place, name: string, blob: BlobName | undefined, single: boolean) {
+    this.#place = place;
+    this.#name = name;
+    this.blob = blob;
+    this.single = single;
+  }
+
+  get path(): string {
+    return `${this.#place.path}/${this.#name}`;
+  }
+
+  get folder(): NamedFolder {
+    return this.#place.folder;
+  }
+}
+
+/** `below` is the path from the top of the tree. */
+function readNode(place: Place, name: string, below: string, reader: Reader): Node | undefined {
+  const path = `${place.path}/${name}`;
+  let stats: Stats | undefined;
   try {
-    stats = lstat(path);
+    stats = lstatSync(diskPath(path), GONE_OR_NOT);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // gone since its directory was listed
     throw unreadable(path, error);
   }
-  if (stats.isFile()) return file(entry, stats, reader);
-  if (stats.isDirectory())
-    return directory(path, below, stats, () => reader.blobs.below(folder, name), reader);
+  if (stats === undefined) return undefined; // gone since its directory was listed
+  if (stats.isFile()) return file(place, name, stats, reader);
+  if (stats.isDirectory()) {
+    const folder = (names: readonly string[]) => reader.blobs.below(place.folder, name, names);
+    return directory(path, below, stats, folder, reader);
+  }
   if (stats.isSymbolicLink())
     return { type: 'symlink', uid: 0, gid: 0, target: nameFromBytes(readlinkSync(diskPath(path), 'buffer')) };
   const type = stats.isFIFO()
@@ -129,7 +162,9 @@ function readNode(entry: Entry, reader: Reader): Node | undefined {
   return { type, mode: modeOf(stats), uid: 0, gid: 0 };
 }
 
-function file({ path, name, folder }: Entry, stats: Stats, reader: Reader): RegularFile {
+const GONE_OR_NOT = { throwIfNoEntry: false } as const;
+
+function file(place: Place, name: string, stats: Stats, reader: Reader): RegularFile {
   const inode = stats.nlink > 1 ? `${stats.dev}:${stats.ino}` : undefined;
   const same = inode === undefined ? undefined : reader.links.get(inode);
   if (same !== undefined) return same;
@@ -139,7 +174,7 @@ function file({ path, name, folder }: Entry, stats: Stats, reader: Reader): Regu
     uid: 0,
     gid: 0,
     size: stats.size,
-    content: { kind: 'disk', path, blob: reader.blobs.known(folder, name, stats), folder },
+    content: new FileOnDisk(place, name, reader.blobs.known(place.folder, name, stats), inode === undefined),
   };
   if (inode !== undefined) reader.links.set(inode, node);
   return node;

@@ -55,6 +55,8 @@ export type Content =
       readonly blob?: BlobName | undefined;
       /** The folder that it was found in. */
       readonly folder?: NamedFolder;
+      /** It has no other names on the disk, so that no other path can hold the same node. */
+      readonly single?: boolean;
     }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array; readonly digest: Digest }
   /** A member of an archive, by its place in it. */
@@ -227,10 +229,21 @@ export function withMetadata(
 
 /** Visits every node below a directory, parents first, in byte order of their names. */
 export function* walk(root: Directory, at = ''): Generator<{ readonly path: string; readonly node: Node }> {
-  for (const name of [...root.children.keys()].sort()) {
-    const node = root.children.get(name)!;
-    const path = join(at, name);
+  // Not recursive: every generator that a value passes through costs as much as the value.
+  const open = [openFolder(root, at)];
+  for (let folder = open.at(-1); folder !== undefined; folder = open.at(-1)) {
+    const name = folder.names[folder.next++];
+    if (name === undefined) {
+      open.pop();
+      continue;
+    }
+    const node = folder.children.get(name)!;
+    const path = join(folder.path, name);
     yield { path, node };
-    if (node.type === 'directory') yield* walk(node, path);
+    if (node.type === 'directory') open.push(openFolder(node, path));
   }
+}
+
+function openFolder({ children }: Directory, path: string) {
+  return { path, children, names: [...children.keys()].sort(), next: 0 };
 }

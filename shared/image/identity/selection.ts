@@ -1,18 +1,31 @@
-import type { KeyListing, KeyPart } from '../../content/index.ts';
+import { type KeyListing, type KeyPart, ListingWriter } from '../../content/index.ts';
 import { type CopyStep, createMatcher, type Ignore } from '../../dockerfile/index.ts';
 import { Failure } from '../../host/index.ts';
 import { copyPath, expandSource, splitParents } from '../files/copy.ts';
 import type { ContentDigests } from '../files/digests.ts';
 import { parseChmod } from '../files/mode.ts';
-import { clean, type Directory, fileSystem, follow, join, lookup, type Node, walk } from '../files/tree.ts';
+import {
+  clean,
+  type Directory,
+  fileSystem,
+  follow,
+  join,
+  lookup,
+  type Node,
+  type RegularFile,
+  walk,
+} from '../files/tree.ts';
 import { Unmodelled } from '../files/unmodelled.ts';
+import { once } from '../once.ts';
 
 /** Files that a step takes from a tree, by their path there: what they are, in the order in which they are taken. */
 interface Selection {
   /** Paths that the sources stand for, in order: they decide where each file goes. */
   readonly tops: readonly KeyPart[];
-  readonly nodes: Iterable<{ readonly path: string; readonly node: Node }>;
+  readonly nodes: readonly Nodes[];
 }
+
+type Nodes = Iterable<{ readonly path: string; readonly node: Node }>;
 
 /**
  * What COPY or ADD takes from a folder of this machine, as a part of a key: the same code selects that copies when the stage is
@@ -27,13 +40,13 @@ export function copiedFiles(
 ): Readonly<Record<string, KeyPart>> {
   const exclude = step.exclude.length === 0 ? undefined : createMatcher(step.exclude);
   const tops: KeyPart[] = [];
-  const nodes: { path: string; node: Node }[] = [];
+  const files = new Listing(digests);
   for (const source of step.sources) {
     const found = select(tree, source, step, exclude);
     tops.push(...found.tops);
-    for (const one of found.nodes) nodes.push(one);
+    for (const nodes of found.nodes) files.add(nodes);
   }
-  return { tops, files: fileParts(nodes, digests) };
+  return { tops, files: files.end() };
 }
 
 function select(tree: Directory, source: string, step: CopyStep, exclude: Ignore | undefined): Selection {
@@ -51,13 +64,13 @@ function select(tree: Directory, source: string, step: CopyStep, exclude: Ignore
     whole
       ? everything(tree, path)
       : copied(tree, path, { destination: COPIED, owner: undefined, chmod, exclude, include });
-  return { tops, nodes: paths.flatMap((path) => [...below(path)]) };
+  return { tops, nodes: paths.map(below) };
 }
 
 const COPIED = '/copied/';
 
 /** What lies at a path and below it, under the names by which it is asked for. */
-function* everything(tree: Directory, path: string): Selection['nodes'] {
+function* everything(tree: Directory, path: string): Nodes {
   const node = lookup(tree, follow(tree, path));
   if (node === undefined) throw new Failure(`/${clean(path)} is not there.`);
   if (node.type === 'directory') yield* walk(node, clean(path));
@@ -65,7 +78,7 @@ function* everything(tree: Directory, path: string): Selection['nodes'] {
 }
 
 /** What arrives of a path in an empty folder. */
-function* copied(tree: Directory, path: string, options: Parameters<typeof copyPath>[3]): Selection['nodes'] {
+function* copied(tree: Directory, path: string, options: Parameters<typeof copyPath>[3]): Nodes {
   const fs = fileSystem();
   copyPath(fs, tree, path, options);
   const arrived = lookup(fs.root, clean(COPIED)) as Directory;
@@ -80,37 +93,54 @@ export function boundFiles(
   source: string,
   digests: ContentDigests,
 ): Readonly<Record<string, KeyPart>> {
-  return { top: clean(source), files: fileParts([...everything(tree, source)], digests) };
+  return { top: clean(source), files: new Listing(digests).add(everything(tree, source)).end() };
 }
 
 /** Everything below a folder. */
 export function allFiles(tree: Directory, digests: ContentDigests): Readonly<Record<string, KeyPart>> {
-  return fileParts([...walk(tree)], digests);
+  return new Listing(digests).add(walk(tree)).end();
 }
 
-function fileParts(
-  nodes: Iterable<{ readonly path: string; readonly node: Node }>,
-  digests: ContentDigests,
-): KeyListing {
-  const first = new Map<Node, string>();
-  const listing: string[] = [];
-  for (const { path, node } of nodes) {
-    const before = node.type === 'file' ? first.get(node) : undefined;
-    if (node.type === 'file' && before === undefined) first.set(node, path);
-    const text = partOf(node, digests);
-    listing.push(path, before === undefined ? text : `${text} = ${before}`);
+/** Paths with what lies there: type, mode, content or target. Owners are root's: those of a folder of this machine never count. */
+class Listing {
+  readonly #digests: ContentDigests;
+  readonly #listing = new ListingWriter();
+  /** Where files were met first that may be met again under another name. */
+  readonly #first = new Map<RegularFile, string>();
+  /** Types with modes, of which there are few. */
+  readonly #kinds = new Map<number, string>();
+
+  constructor(digests: ContentDigests) {
+    this.#digests = digests;
   }
-  return { listing };
-}
 
-/** Type, mode, and content or target. Owners are root's: those of a folder of this machine never count. */
-function partOf(node: Node, digests: ContentDigests): string {
-  switch (node.type) {
-    case 'symlink':
-      return `symlink -> ${node.target}`;
-    case 'file':
-      return `file ${node.mode.toString(8)} ${digests.name(node)}`;
-    default:
-      return `${node.type} ${node.mode.toString(8)}`;
+  end(): KeyListing {
+    return this.#listing.end();
+  }
+
+  add(nodes: Nodes): this {
+    for (const { path, node } of nodes) this.#listing.add(path, this.#textOf(node, path));
+    return this;
+  }
+
+  #textOf(node: Node, path: string): string {
+    switch (node.type) {
+      case 'symlink':
+        return `symlink -> ${node.target}`;
+      case 'file': {
+        const mode = once(this.#kinds, node.mode, () => `file ${node.mode.toString(8)} `);
+        return `${mode}${this.#digests.name(node)}${this.#sameAs(node, path)}`;
+      }
+      default:
+        return `${node.type} ${node.mode.toString(8)}`;
+    }
+  }
+
+  #sameAs(file: RegularFile, path: string): string {
+    if (file.content.kind === 'disk' && file.content.single) return '';
+    const before = this.#first.get(file);
+    if (before !== undefined) return ` = ${before}`;
+    this.#first.set(file, path);
+    return '';
   }
 }
