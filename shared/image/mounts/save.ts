@@ -3,7 +3,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { readTar, type TarMember } from '../../content/index.ts';
-import type { ResolvedStage } from '../../dockerfile/index.ts';
 import { formatBytes, type Task } from '../../host/index.ts';
 import {
   type Descriptor,
