@@ -33,8 +33,8 @@ export interface Group {
   readonly round: number;
   readonly contenders: readonly Contender[];
   readonly wanted: readonly Scenario[];
-  /** A repository of four such services, in place of one. */
-  readonly services: boolean;
+  /** Folders of a repository with several such services; undefined: one, at its root. */
+  readonly services: readonly string[] | undefined;
 }
 
 const REVISION = 'org.opencontainers.image.revision';
@@ -65,7 +65,7 @@ export async function measureRound(
   for (const { id } of contenders) caches.set(id, await network.cache(id));
   const source = { ...setting.bases, registry: registry.host, proxy };
   let bases = await publishBases(source, 1);
-  const services = group.services ? ['basket', 'catalogue', 'checkout', 'search'] : undefined;
+  const { services } = group;
   const place = join(directory, 'repository');
   const repository = await Repository.create(example, place, bases, services);
   let [label, revision] = [0, 1];
@@ -79,19 +79,20 @@ export async function measureRound(
         ...{ setting, contender, repository, commit, bases, example, shape, scenario, round },
         ...{ registry: registry.host, proxy, cache: caches.get(contender.id)!, base },
         labels: { [REVISION]: `bench-${round}-${label}` },
-        services: scenario === 'that service alone' ? services?.slice(0, 1) : services,
+        services,
         warm: scenario === 'cold' && !group.wanted.includes('cold'),
       };
       const sample = await measureOne(turn);
       setting.log(describe(contender, sample));
-      // Four services from nothing is no scenario of its own: it is there for what it leaves behind.
+      // Services from nothing are no scenario of their own: they are there for what they leave behind.
       if (!turn.warm && (services === undefined || scenario !== 'cold')) await keep(sample);
     }
   }
 }
 
 function turns({ wanted, shapes, services }: Group): { scenario: Scenario; shape: ShapeName }[] {
-  const order: readonly Scenario[] = services ? serviceScenarios : scenarios.slice(1);
+  const ofServices = services?.length === 1 ? serviceScenarios.slice(1) : serviceScenarios.slice(0, 1);
+  const order: readonly Scenario[] = services === undefined ? scenarios.slice(1) : ofServices;
   const asked = order.filter((scenario) => wanted.includes(scenario));
   return [
     { scenario: 'cold', shape: shapes[0]! },
@@ -133,7 +134,7 @@ async function measureOne(turn: Turn): Promise<Sample> {
     ...{ example, commit, runner, bases: turn.bases, labels: turn.labels, services: turn.services },
     repository: `${turn.proxy}/${name}`,
   };
-  if (turn.warm) await warm(runner, example);
+  if (turn.warm) await warm(runner, example, turn.services?.[0] ?? '.');
   const load = loadavg()[0]!;
   await network.shape(turn.shape);
   await network.traffic(contender.id);
@@ -164,13 +165,14 @@ async function measureOne(turn: Turn): Promise<Sample> {
  * Gives a runner Go's caches as a build of the example's first commit leaves them, so that what is not measured does not take minutes.
  * Kept from run to run in the lab's folder, filled by Go itself.
  */
-async function warm(runner: FreshRunner, example: Example): Promise<void> {
+async function warm(runner: FreshRunner, example: Example, folder: string): Promise<void> {
   const kept = join(labRoot, 'bench-go', example.name);
   const caches = { GOCACHE: join(kept, 'go-build'), GOMODCACHE: join(kept, 'mod') };
   for (const folder of Object.values(caches)) await mkdir(folder, { recursive: true });
   await runner.call({
     program: 'go',
     args: ['build', '-trimpath', '-buildvcs=false', '-ldflags', '-s -w', '-o', '/dev/null', example.package],
+    cwd: join(runner.workspace, folder),
     env: { ...caches, CGO_ENABLED: '0' },
   });
   const places = { 'go-build': '.cache/go-build', mod: 'go/pkg/mod' };
