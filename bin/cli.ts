@@ -8,12 +8,13 @@ import { join } from 'node:path';
 enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'slipway', 'compiled'));
 
 // Imported after that, so that they are kept too.
-const [{ actions }, { exit, outliveReader }, { runCommand }] = await Promise.all([
+const [{ actions }, { exit, outliveReader, useAllCores }, { runCommand }] = await Promise.all([
   import('../actions/index.ts'),
   import('../shared/host/index.ts'),
   import('./command.ts'),
 ]);
 
+useAllCores();
 outliveReader();
 await exit(
   await runCommand(process.argv.slice(2), {

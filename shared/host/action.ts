@@ -3,6 +3,7 @@ import { type ActionDefinition, type Inputs, readInputs } from './definition.ts'
 import { type ClosableHost, createGithubHost } from './github.ts';
 import type { Host } from './host.ts';
 import { createTerminalHost, type TerminalOptions } from './terminal.ts';
+import { useAllCores } from './thread-pool.ts';
 
 /**
  * What `actions/<name>/run.ts` exports. The same functions run in a workflow step and in a terminal:
@@ -68,6 +69,7 @@ export async function runPost<D extends ActionDefinition>(
 }
 
 async function runOnGithub(work: (host: Host) => Promise<void>): Promise<never> {
+  useAllCores();
   outliveReader();
   const host = await createGithubHost();
   return exit(EXIT_CODES[await runToEnd(host, () => attempt(host, () => work(host)))]);

@@ -25,3 +25,4 @@ export { claimsOf, type IdentityToken } from './identity-token.ts';
 export { createPaint, type Paint, wantsColor } from './paint.ts';
 export type { Screen, TerminalOptions } from './terminal.ts';
 export { harmless, pad, truncate, widthOf, wrap } from './text-width.ts';
+export { useAllCores } from './thread-pool.ts';

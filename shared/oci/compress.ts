@@ -9,12 +9,15 @@ export type Compression = 'gzip' | 'zstd' | 'none';
 const zstdFrame = promisify<zlib.InputType, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
 const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
 
-/** Threads that libuv has for such work, unless its variable says otherwise: more jobs would only take memory. */
-const THREADS = Number(process.env.UV_THREADPOOL_SIZE) || 4;
 /** With eight cores and zstd the memory of a layer is near 200 MB. */
 const MOST_CORES = 8;
-/** Blocks in work at one time: one a core, and one that waits for the next core to be free. */
-const JOBS = Math.min(availableParallelism(), THREADS, MOST_CORES) + 1;
+/**
+ * Blocks in work at one time: one a core, and one that waits for the next core to be free. More than libuv has threads for such work
+ * (useAllCores) would only take memory.
+ */
+function jobs(): number {
+  return Math.min(availableParallelism(), Number(process.env.UV_THREADPOOL_SIZE) || 4, MOST_CORES) + 1;
+}
 
 /**
  * Bytes of input that one job takes. Fixed, for the output depends on them: smaller ones cost ratio and set-up, larger ones leave
@@ -120,7 +123,7 @@ class Crew {
   async #take(): Promise<FrameCompressor> {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    if (this.#members === JOBS) return await new Promise((resolve) => this.#waiting.push(resolve));
+    if (this.#members === jobs()) return await new Promise((resolve) => this.#waiting.push(resolve));
     this.#members++;
     return new FrameCompressor(this.#level);
   }
@@ -204,7 +207,7 @@ async function* inParallel(
     for (let at = 0; at < chunk.length; ) {
       if (filled === size) {
         start(memory, filled, false);
-        if (running.length >= JOBS) yield* await running.shift()!;
+        if (running.length >= jobs()) yield* await running.shift()!;
         memory = free.pop() ?? Buffer.allocUnsafe(size);
         filled = 0;
       }
