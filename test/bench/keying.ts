@@ -7,19 +7,18 @@ import { run } from '../../shared/exec/index.ts';
 import { bundle, type Program } from './child.ts';
 import { median, seconds, table } from './table.ts';
 
-const FILES = 100_000;
 const IN_A_FOLDER = 20;
 
 /**
- * The key of an image that copies a checkout of 100,000 files in 5,000 folders: by a new process without any memory, next to
+ * The key of an image that copies a checkout of so many files, twenty in a folder: by a new process without any memory, next to
  * `git status`. Three states: as `git clone` leaves it, whose index Git does not quite believe yet; the same after a first
  * `git status`; and, to see what reading takes, without a repository.
  */
-export async function benchKeying(rounds: number): Promise<string> {
+export async function benchKeying(rounds: number, files: number): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
   try {
     const origin = join(folder, 'origin');
-    makeRepository(origin);
+    makeRepository(origin, files);
     await git(origin, 'init', '--quiet');
     await git(origin, 'add', '--all');
     await git(
@@ -41,7 +40,7 @@ export async function benchKeying(rounds: number): Promise<string> {
       await sleep(100);
       if (state === 'looked at once') await git(checkout, 'status');
       if (state === 'no repository') await rm(join(checkout, '.git'), { recursive: true });
-      rows.push(await measure(state, checkout, program, rounds));
+      rows.push(await measure(state, checkout, program, rounds, files));
       await rm(checkout, { recursive: true });
     }
     return table(['checkout', 'git status, s', 'key, s', 'of git status', 'files read'], rows);
@@ -50,8 +49,8 @@ export async function benchKeying(rounds: number): Promise<string> {
   }
 }
 
-function makeRepository(folder: string): void {
-  for (let at = 0; at < FILES; at++) {
+function makeRepository(folder: string, files: number): void {
+  for (let at = 0; at < files; at++) {
     const inner = Math.floor(at / IN_A_FOLDER);
     const path = join(folder, `area${Math.floor(inner / 100)}`, `package${inner % 100}`);
     if (at % IN_A_FOLDER === 0) mkdirSync(path, { recursive: true });
@@ -63,7 +62,13 @@ function makeRepository(folder: string): void {
 }
 
 /** In turn, so that what else the machine does meets both; the first of each warms the page cache. */
-async function measure(state: string, checkout: string, program: Program, rounds: number): Promise<string[]> {
+async function measure(
+  state: string,
+  checkout: string,
+  program: Program,
+  rounds: number,
+  files: number,
+): Promise<string[]> {
   const status: number[] = [];
   const key: number[] = [];
   let read = 0;
@@ -72,7 +77,7 @@ async function measure(state: string, checkout: string, program: Program, rounds
     const finished = await program.run(checkout);
     key.push(finished.milliseconds);
     const told = JSON.parse(finished.stdout.toString()) as { known: number; read: number };
-    if (told.known + told.read < FILES) throw new Error(`Only ${told.known + told.read} files were named.`);
+    if (told.known + told.read < files) throw new Error(`Only ${told.known + told.read} files were named.`);
     read = told.read;
   }
   const [theirs, ours] = [median(status.slice(1)), median(key.slice(1))];

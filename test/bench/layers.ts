@@ -15,19 +15,23 @@ const cases = [
   { size: 1024 * MIB, layers: 2 },
   { size: 4096 * MIB, layers: 1 },
 ] as const;
+const small = [
+  { size: 4 * MIB, layers: 1 },
+  { size: 4 * MIB, layers: 2 },
+] as const;
 
 /**
  * Writing layers from files, compressed and digested, next to pigz and zstd on the same archive with the same level and as many threads;
  * these two read it from one file and digest nothing. The content is the Go distribution, over and over: programs and sources.
  */
-export async function benchLayers(rounds: number): Promise<string> {
+export async function benchLayers(rounds: number, isSmall: boolean): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'slipway-bench-'));
   const root = await run({ program: 'go', args: ['env', 'GOROOT'] });
   const content = root.stdout.toString().trim();
   try {
     await using program = await bundle('layers-program.ts');
     const rows: string[][] = [];
-    for (const { size, layers } of cases)
+    for (const { size, layers } of isSmall ? small : cases)
       for (const compression of ['gzip', 'zstd'] as const) {
         const ours = await own(program, compression, size, layers, content, rounds);
         const theirs =

@@ -1,4 +1,5 @@
-// `npm run bench [-- start|keying|layers|machine|runner]… [--rounds N] [--write]`: prints tables, judges nothing. --write keeps them in docs/benchmarks.md.
+// `npm run bench [-- start|keying|layers|machine|runner]… [--rounds N] [--small] [--write]`: prints tables, judges nothing. --write keeps
+// them in docs/benchmarks.md; --small takes few files and small layers, to see that keying and layers work.
 import { parseArgs } from 'node:util';
 import { benchDelivery } from './deliver.ts';
 import { keep } from './keep.ts';
@@ -10,14 +11,19 @@ import { benchStart } from './start.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '3' }, write: { type: 'boolean', default: false } },
+  options: {
+    rounds: { type: 'string', default: '3' },
+    small: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
 });
+if (values.small && values.write) throw new Error('What --small measures is not for docs/benchmarks.md.');
 const rounds = Math.max(1, Math.min(Number(values.rounds) || 3, mostRounds));
 
 const benches: Readonly<Record<string, () => Promise<string>>> = {
   start: () => benchStart(10),
-  keying: () => benchKeying(Math.max(rounds, 5)),
-  layers: () => benchLayers(rounds),
+  keying: () => (values.small ? benchKeying(1, 2_000) : benchKeying(Math.max(rounds, 5), 100_000)),
+  layers: () => benchLayers(rounds, values.small),
   machine: () => benchDelivery('machine', rounds),
   runner: () => benchDelivery('runner', rounds),
 };

@@ -365,6 +365,28 @@ describe('files that Git converts', () => {
     expect(known).toEqual(unread);
   });
 
+  it.each([
+    ['status', 'text=auto'],
+    ['status', 'text'],
+    ['add', 'text=auto'],
+  ])(
+    'are read, for after git %s the index takes other lines for those of the blob (%s)',
+    async (command, attribute) => {
+      const root = await repository({ '.gitattributes': `* ${attribute}\n`, 'a.txt': 'one\ntwo\n' });
+      const stored = git(root, 'rev-parse', ':a.txt');
+      write(root, { 'a.txt': 'one\r\ntwo\r\n' });
+      // Git looks again at whatever was written in the second of its index.
+      utimesSync(join(root, 'a.txt'), 1, 1);
+      git(root, command, ...(command === 'add' ? ['.'] : []));
+      const { size } = lstatSync(join(root, 'a.txt'));
+      expect(git(root, 'ls-files', '--debug', 'a.txt')).toContain(`size: ${size}\t`);
+      expect(git(root, 'rev-parse', ':a.txt')).toBe(stored);
+      const { names, known } = nameAll(root);
+      expect(known).toEqual([]);
+      expectTrue(root, names);
+    },
+  );
+
   it.each<[string, (root: string) => void]>([
     ['of the repository alone', (root) => write(root, { '.git/info/attributes': '*.txt filter=lfs\n' })],
     ['of the user', (root) => userAttributes(root)],
