@@ -1,2 +1,2 @@
 import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);
-import{main}from"../chunks/chunk-2L3AL64J.mjs";import{definition}from"../chunks/chunk-IWYCW3NG.mjs";import"../chunks/chunk-SVZDKJR4.mjs";import{runAction}from"../chunks/chunk-ZPVBRTWI.mjs";import"../chunks/chunk-M2YQ7TCH.mjs";import"../chunks/chunk-PLGI4CXG.mjs";await runAction(definition,main);
+import{main}from"../chunks/chunk-TEDPUZCQ.mjs";import{definition}from"../chunks/chunk-J3RT6OLH.mjs";import"../chunks/chunk-TG5K4KG3.mjs";import{runAction}from"../chunks/chunk-FWBSCIZ7.mjs";import"../chunks/chunk-M2YQ7TCH.mjs";import"../chunks/chunk-2Z2CU6QK.mjs";await runAction(definition,main);

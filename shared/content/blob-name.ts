@@ -14,11 +14,6 @@ const LONGEST_HEADER = 32;
 
 let memory: Buffer | undefined;
 
-/** The name of a content in memory. */
-export function blobName(bytes: Uint8Array, algorithm: BlobAlgorithm): BlobName {
-  return `blob:${startBlob(algorithm, bytes.length).update(bytes).digest('hex')}`;
-}
-
 /** A hash that takes the bytes of a content of `size` bytes and ends in the digits of its name. */
 export function startBlob(algorithm: BlobAlgorithm, size: number): Hash {
   return createHash(algorithm).update(`blob ${size}\0`);

@@ -1,5 +1,5 @@
 /** Content and its identity: digests, keys that remember their parts, tar archives, files' digests, the state of a git checkout. */
-export { type BlobAlgorithm, type BlobName, blobAlgorithm, blobName, startBlob } from './blob-name.ts';
+export { type BlobAlgorithm, type BlobName, blobAlgorithm, startBlob } from './blob-name.ts';
 export { BlobNames, blobAlgorithmIn, indexedBlob, type NamedFolder } from './blob-names.ts';
 export { nameFromBytes, nameToBytes } from './bytes.ts';
 export { type Digest, digestOf, digestOfFile, isDigest } from './digest.ts';

@@ -5,7 +5,7 @@ import { floor } from './floor.ts';
 import { ko } from './ko.ts';
 import { slipwayBuildKit, slipwayHandedIn, slipwayLifted } from './slipway.ts';
 
-export { BUILDER, type Contender, type Job, tagOf } from './contender.ts';
+export { BUILDER, type Contender, type Job } from './contender.ts';
 
 /** All contenders, ours first; without ko where it was not built. */
 export function contenders(koProgram: string | undefined): readonly Contender[] {

@@ -1,2 +1,0 @@
-import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);
-import{main,post}from"./chunk-VMG5UVDN.mjs";import"./chunk-RPT2EAMH.mjs";import"./chunk-AQOL2EDV.mjs";import"./chunk-2L3AL64J.mjs";import"./chunk-IWYCW3NG.mjs";import"./chunk-SVZDKJR4.mjs";import"./chunk-ZPVBRTWI.mjs";import"./chunk-M2YQ7TCH.mjs";import"./chunk-PLGI4CXG.mjs";export{main,post};
