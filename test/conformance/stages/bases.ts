@@ -28,7 +28,10 @@ export async function preparedBases(
   const manifests = new Map<string, Manifest>();
   for (const [name, image] of Object.entries(IMAGES)) {
     const at = `${host}/${repository(name)}`;
+    // The official image says in its configuration which Go it has; the lab's stand-in does not.
+    const told = name === 'golang' ? ['--env', `GOLANG_VERSION=${await goVersion()}`] : [];
     await crane('copy', have.bases.references[image], `${at}:first`);
+    if (told.length > 0) await crane('mutate', `${at}:first`, ...told, '--tag', `${at}:first`);
     await crane('append', '--base', `${at}:first`, '--new_layer', layer, '--new_tag', `${at}:second`);
     for (const which of ['first', 'second'])
       manifests.set(`${name} ${which}`, await readManifest(host, name, which));
@@ -40,6 +43,11 @@ export async function preparedBases(
       for (const name of names) await putManifest(host, name, id, manifests.get(`${name} ${which}`)!);
     },
   });
+}
+
+async function goVersion(): Promise<string> {
+  const { stdout } = await run({ program: 'go', args: ['env', 'GOVERSION'] });
+  return stdout.toString().trim().replace(/^go/, '');
 }
 
 /** Named as the official images are, wherever they are mirrored: a Go stage on one of them may be lifted. */
