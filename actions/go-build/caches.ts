@@ -56,13 +56,34 @@ export class StepCaches {
     this.#restored.push(...(await restoreGoCaches(store, [cache], task, this.#options())));
   }
 
+  /**
+   * Brings modules before Go downloads them to make the plan. Not the compiled packages: it is not known yet whether anything has to
+   * be built.
+   */
+  async restoreModules(
+    environment: GoEnvironment,
+    what: Pick<GoPlan, 'module' | 'flags'>,
+    task: Task,
+  ): Promise<void> {
+    const store = this.#store;
+    const modules = modulesCache(what, environment);
+    if (store === undefined || modules === undefined || this.#has(modules)) return;
+    this.#restored.push(...(await restoreGoCaches(store, [modules], task, this.#options())));
+  }
+
+  /** Whether the cache was asked for before: the plan's go command, or another plan of the same module. */
+  #has({ key, folder }: GoCache): boolean {
+    return this.#restored.some(({ cache }) => cache.key === key && cache.folder === folder);
+  }
+
   /** Brings modules and compiled packages, once it is known that something has to be built. */
   async restoreForBuild(environment: GoEnvironment, plan: GoPlan, task: Task): Promise<void> {
     const store = this.#store;
     if (store === undefined) return;
     const run = cacheRun(this.#host.run);
-    const modules = modulesCache(plan, environment);
-    const caches = [objectsCache(plan, environment, run), ...(modules === undefined ? [] : [modules])];
+    const caches = [objectsCache(plan, environment, run), modulesCache(plan, environment)]
+      .filter((cache) => cache !== undefined)
+      .filter((cache) => !this.#has(cache));
     this.#restored.push(...(await restoreGoCaches(store, caches, task, this.#options())));
     const programs = programsCache(plan, run);
     if (!this.#restored.some(({ cache }) => cache.kind === 'programs' && cache.folder === programs.folder))

@@ -44,7 +44,9 @@ export async function planWithCaches(
 ): Promise<GoPlan> {
   const context = goContext(host.signal);
   await caches.restorePrograms(await identifyGoBuild(request, context), host);
-  return planGoBuild(request, context);
+  return planGoBuild(request, context, {
+    beforeDownloads: (environment, what) => caches.restoreModules(environment, what, host),
+  });
 }
 
 /** Does the plan with its caches around it. Every complaint of the compiler becomes an annotation at its line. */

@@ -4,6 +4,7 @@ import { digestOfFile, type Key } from '../content/index.ts';
 import { ExecError } from '../exec/index.ts';
 import { Failure, formatBytes, type Task } from '../host/index.ts';
 import { readBuildInfo } from './build-info.ts';
+import { announcedModule } from './caches.ts';
 import { compile, putInPlace, RefusedBuild, type Run } from './compile.ts';
 import { BuildOutput, compileFailure, type Diagnostic } from './diagnostics.ts';
 import { loadingArguments } from './flags.ts';
@@ -120,6 +121,7 @@ async function readSources(
   task: Task,
 ): Promise<Map<PlannedProgram, Sources>> {
   const { plan, tool, environment, digests } = run;
+  const started = Date.now();
   let downloads = 0;
   const read = async (program: PlannedProgram): Promise<[PlannedProgram, Sources]> => {
     const map = await listSources(tool, {
@@ -132,8 +134,9 @@ async function readSources(
       loading: loadingArguments(plan.flags),
       findC: (plan.request.flags?.cgo ?? 'auto') === 'auto',
       onLine: (line) => {
-        if (line.startsWith('go: downloading')) downloads++;
-        task.log(line);
+        const announced = announcedModule(line, environment.GOMODCACHE, started);
+        if (announced?.downloaded) downloads++;
+        task.log(announced?.downloaded === false ? `unpacking ${announced.module}` : line);
       },
     }).catch((error: unknown) => {
       throw refused(plan, program, error);

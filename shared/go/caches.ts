@@ -135,6 +135,21 @@ export function isComplete({ kind, folder, sums }: GoCache): boolean {
   return kind === 'modules' && sums.every((sum) => existsSync(join(folder, fileOfSum(sum))));
 }
 
+/**
+ * What a line `go: downloading path version` is about: Go writes it for a zip that it has and whose hash it has to compute, too.
+ * Undefined for other lines.
+ */
+export function announcedModule(
+  line: string,
+  moduleCache: string,
+  started: number,
+): { readonly module: string; readonly downloaded: boolean } | undefined {
+  const module = /^go: downloading (\S+ \S+)$/.exec(line)?.[1];
+  if (module === undefined) return undefined;
+  const zip = statSync(join(moduleCache, 'cache', 'download', fileOfSum(module)), { throwIfNoEntry: false });
+  return { module, downloaded: zip === undefined || zip.mtimeMs >= started };
+}
+
 function fileOfSum(sum: string): string {
   const [path, version] = sum.split(' ') as [string, string];
   const name = version.endsWith('/go.mod') ? `${version.slice(0, -'/go.mod'.length)}.mod` : `${version}.zip`;

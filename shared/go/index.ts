@@ -19,6 +19,7 @@ export { isAboveModules } from './module.ts';
 export type { OutputNaming } from './output.ts';
 export type { MainPackage } from './packages.ts';
 export {
+  type BeforeDownloads,
   type GoContext,
   type GoDecision,
   type GoIdentity,

@@ -33,15 +33,22 @@ export function packagePattern(given: string, directory: string): string {
 
 /**
  * The main packages that the patterns name; no pattern: all in the working directory and below. Asks `go list`, which settles build
- * constraints. A pattern that names no main package is a Failure with the nearest that is one.
+ * constraints; first without modules, since it would download every one that the packages import, and after `beforeDownloads` where
+ * that is no answer. A pattern that names no main package is a Failure with the nearest that is one.
  */
 export async function listMains(
   tool: Go,
   given: readonly string[],
   args: readonly string[],
+  beforeDownloads: () => Promise<void> = async () => {},
 ): Promise<MainPackage[]> {
   const patterns = given.map((one) => packagePattern(one, tool.directory));
-  const listed = await goList(tool, patterns.length === 0 ? ['./...'] : patterns, args);
+  const asked = patterns.length === 0 ? ['./...'] : patterns;
+  let listed = await listWithoutModules(tool, asked, args);
+  if (listed === undefined) {
+    await beforeDownloads();
+    listed = await goList(tool, asked, args);
+  }
   const mains = listed.filter((one) => one.Name === 'main' && one.Dir !== undefined);
   const suggestions = async () => (await goList(tool, ['./...'], args)).filter((one) => one.Name === 'main');
   for (const [i, pattern] of patterns.entries()) {
@@ -58,6 +65,32 @@ export async function listMains(
       name: shownName(one, tool.directory),
     }))
     .sort((a, b) => (a.importPath < b.importPath ? -1 : 1));
+}
+
+/**
+ * What `go list` says of the packages in the module's own folders while it may fetch nothing. Undefined where that may not be all:
+ * a pattern can match packages of other modules, -mod=mod would change go.mod for want of them, or Go complains of anything.
+ */
+async function listWithoutModules(
+  tool: Go,
+  patterns: readonly string[],
+  args: readonly string[],
+): Promise<Listed[] | undefined> {
+  const elsewhere = (pattern: string) =>
+    !pattern.startsWith('.') &&
+    !isAbsolute(pattern) &&
+    (pattern.includes('...') || /^(all|std|cmd|tool|work)$/.test(pattern));
+  if (patterns.some(elsewhere) || [...args, tool.env.GOFLAGS ?? ''].some((word) => /-mod[= ]mod/.test(word)))
+    return undefined;
+  // GONOPROXY: private modules are fetched past the proxy.
+  const env = { ...tool.env, GOPROXY: 'off', GONOPROXY: 'none' };
+  try {
+    const listed = await goList({ ...tool, env }, patterns, args);
+    return listed.some((one) => one.Error !== undefined) ? undefined : listed;
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
 }
 
 async function goList(tool: Go, patterns: readonly string[], args: readonly string[]): Promise<Listed[]> {

@@ -12,7 +12,7 @@ import { type ProgramRecord, Records } from './record.ts';
 import { buildEnvironment, checkProfile, checkRequest, type GoBuildRequest, hostTarget } from './request.ts';
 import { type BuildFacts, buildFacts, hasTemplate } from './stamp.ts';
 import { formatTarget, parseTargets, type Target, targetEnvironment } from './target.ts';
-import { findToolchain, type Go, goEnvironment, type Toolchain } from './toolchain.ts';
+import { findToolchain, type Go, type GoEnvironment, goEnvironment, type Toolchain } from './toolchain.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -75,6 +75,15 @@ export interface GoPlan extends GoIdentity {
   readonly programs: readonly PlannedProgram[];
 }
 
+/**
+ * Called before a go command of the plan downloads modules, so that they can be taken from elsewhere; not at all where the plan needs
+ * none of them.
+ */
+export type BeforeDownloads = (
+  environment: GoEnvironment,
+  what: Pick<GoPlan, 'module' | 'flags'>,
+) => Promise<void>;
+
 /** Finds the module and the go command of a request. Throws a Failure where there is none. */
 export async function identifyGoBuild(
   request: GoBuildRequest,
@@ -96,6 +105,7 @@ export async function identifyGoBuild(
 export async function planGoBuild(
   request: GoBuildRequest,
   context: GoContext = goContext(),
+  options: { readonly beforeDownloads?: BeforeDownloads } = {},
 ): Promise<GoPlan> {
   const targets = parseTargets(request.targets?.length ? request.targets : [hostTarget(context.env)]);
   const identity = await identifyGoBuild(request, context);
@@ -107,8 +117,9 @@ export async function planGoBuild(
   const settings = effectiveSettings(env, toolchain);
   const records = new Records(module.root);
   const tool: Go = { program: toolchain.program, directory: request.directory, env, signal };
-  const packages = await findPackages(tool, request, records, flags, targets[0]!);
   const plan = { ...identity, flags, facts, settings, vcs };
+  const beforeDownloads = async () => options.beforeDownloads?.(await goEnvironment(tool), plan);
+  const packages = await findPackages(tool, plan, records, targets[0]!, beforeDownloads);
   const digests = FileDigests.open(join(records.folder, 'files.json'));
   const programs = nameOutputs(packages, targets, plan).map((program) => ({
     ...program,
@@ -138,22 +149,24 @@ function vcsState(git: GitState | undefined): string | undefined {
   return [git.commit, git.commitTime, modified, git.tag ?? '', git.nearest?.tag ?? ''].join(' ');
 }
 
-/** The packages of the last run while nothing could have changed them, else what `go list` says. */
+/** The packages of the last run, on whatever machine, while nothing could have changed them, else what `go list` says. */
 async function findPackages(
   tool: Go,
-  { directory, packages = [] }: GoBuildRequest,
+  { request, module, flags, goVersion, settings }: Omit<GoPlan, 'programs'>,
   records: Records,
-  flags: SettledFlags,
   target: Target,
+  beforeDownloads: () => Promise<void>,
 ): Promise<readonly MainPackage[]> {
+  const { directory, packages = [] } = request;
   const loading = loadingArguments(flags);
-  const question = [directory, ...packages, '--', ...loading, formatTarget(target)];
+  const asked = [relative(module.root, directory), ...packages, '--', ...loading, formatTarget(target)];
+  const question = [...asked, goVersion, settings.GOFLAGS ?? ''];
   const candidates = mainCandidates(directory);
   const known = records.packages(question);
   if (known !== undefined && Key.of(known.candidates).digest === Key.of(candidates).digest)
     return known.packages;
   const env = { ...tool.env, ...targetEnvironment(target), CGO_ENABLED: flags.cgo ? '1' : '0' };
-  const found = await listMains({ ...tool, env }, packages, loading);
+  const found = await listMains({ ...tool, env }, packages, loading, beforeDownloads);
   records.savePackages(question, { scheme: 1, candidates, packages: found });
   return found;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { type Digest, type KeyPart, makeOwnFolder, OWN_FOLDER } from '../content/index.ts';
 import type { BuildInfo } from './build-info.ts';
 import type { MainPackage } from './packages.ts';
@@ -31,6 +31,7 @@ export interface ProgramRecord {
 export interface PackagesRecord {
   readonly scheme: 1;
   readonly candidates: Readonly<Record<string, string>>;
+  /** In the file, folders are relative to the module's root: the next machine may have it at another path. */
   readonly packages: readonly MainPackage[];
 }
 
@@ -40,8 +41,10 @@ export interface PackagesRecord {
  */
 export class Records {
   readonly folder: string;
+  readonly #root: string;
 
   constructor(root: string) {
+    this.#root = root;
     this.folder = join(root, OWN_FOLDER, 'go');
   }
 
@@ -60,7 +63,7 @@ export class Records {
     return names
       .filter((name) => name.startsWith('program-'))
       .flatMap((name) => this.#read<ProgramRecord>(name) ?? [])
-      .map((record) => ({ record, output: resolve(dirname(dirname(this.folder)), record.output) }));
+      .map((record) => ({ record, output: resolve(this.#root, record.output) }));
   }
 
   /** Where a program of this digest lies that an earlier run kept, whether there is one or not. */
@@ -69,11 +72,18 @@ export class Records {
   }
 
   packages(question: readonly string[]): PackagesRecord | undefined {
-    return this.#read<PackagesRecord>(`packages-${nameOf(question)}.json`);
+    const record = this.#read<PackagesRecord>(`packages-${nameOf(question)}.json`);
+    return record && this.#withFolders(record, (folder) => resolve(this.#root, folder));
   }
 
   savePackages(question: readonly string[], record: PackagesRecord): void {
-    this.#write(`packages-${nameOf(question)}.json`, record);
+    const shown = (folder: string) => relative(this.#root, folder) || '.';
+    this.#write(`packages-${nameOf(question)}.json`, this.#withFolders(record, shown));
+  }
+
+  #withFolders(record: PackagesRecord, change: (folder: string) => string): PackagesRecord {
+    const packages = record.packages.map((one) => ({ ...one, directory: change(one.directory) }));
+    return { ...record, packages };
   }
 
   #read<T extends { readonly scheme: 1 }>(name: string): T | undefined {
