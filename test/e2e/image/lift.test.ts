@@ -8,6 +8,8 @@ import { run } from '../../../shared/exec/index.ts';
 import { readInputs } from '../../../shared/host/index.ts';
 import { baseImages, crane, describeWith, go, registry } from '../../lab/index.ts';
 import { type MemoryHost, memoryHost } from '../../unit/image/host.ts';
+import { CountingProxy } from '../counting-proxy.ts';
+import { writeModuleProxy } from './module-proxy.ts';
 
 const storefront = join(import.meta.dirname, '../../../examples/storefront');
 const [bases, craneTool, lab] = await Promise.all([baseImages(), crane(), registry()]);
@@ -122,6 +124,61 @@ describeWith(
       expect(second.lines[second.lines.indexOf('restore objects') + 1]).toMatch(/ files, .*near key/);
       // Had it compiled the runtime again, there would be more to save than one small package.
       expect(second.lines[second.lines.indexOf('save objects') + 1]).toMatch(/^not saved: only/);
+    });
+
+    it('asks the module proxy for nothing that the last machine kept', { timeout: 600_000 }, async () => {
+      const source = join(root, 'proxy');
+      writeModuleProxy(source, 'example.com/greeting', 'v1.0.0', {
+        'greeting.go': 'package greeting\n\nfunc Hello() string { return "hello" }\n',
+      });
+      await using proxy = await CountingProxy.start(source);
+      const files = (name: string, text: string) => {
+        const folder = join(root, name);
+        mkdirSync(folder);
+        const write = (file: string, content: string) => writeFileSync(join(folder, file), content);
+        write('go.mod', 'module example.com/small\n\ngo 1.26\n\nrequire example.com/greeting v1.0.0\n');
+        write(
+          'main.go',
+          `package main\n\nimport "example.com/greeting"\n\nfunc main() { println("${text}", greeting.Hello()) }\n`,
+        );
+        write(
+          'Dockerfile',
+          'FROM golang:1.26 AS build\nWORKDIR /src\nCOPY . .\nRUN CGO_ENABLED=0 go build -trimpath -o /app .\nFROM scratch\nCOPY --from=build /app /app\n',
+        );
+        return folder;
+      };
+      const store = join(root, 'store-of-modules');
+      mkdirSync(store);
+      const machine = async (folder: string) => {
+        Object.assign(process.env, proxy.environment, {
+          GOCACHE: join(root, 'gocache-of-modules'),
+          GOMODCACHE: mkdtempSync(join(root, 'gomod-')),
+        });
+        cpSync(sum, join(folder, 'go.sum'));
+        proxy.take();
+        const { lines } = await step(folder, { store });
+        return { lines, asked: proxy.take() };
+      };
+      const sum = join(root, 'go.sum');
+      const tidy = files('tidy', 'one');
+      await run({
+        program: 'go',
+        args: ['mod', 'tidy'],
+        cwd: tidy,
+        env: { ...process.env, ...proxy.environment, GOMODCACHE: join(root, 'gomod-tidy') },
+      });
+      cpSync(join(tidy, 'go.sum'), sum);
+
+      const first = await machine(files('modules-1', 'one'));
+      expect(first.asked.filter((url) => url.endsWith('.zip'))).toHaveLength(1);
+      expect(first.lines).toContain('save modules');
+      const unchanged = await machine(files('modules-2', 'one'));
+      expect(unchanged.asked).toEqual([]);
+      expect(unchanged.lines).not.toContain('restore modules');
+      const leaf = await machine(files('modules-3', 'two'));
+      expect(leaf.asked).toEqual([]);
+      expect(leaf.lines.filter((line) => line === 'restore modules')).toHaveLength(1);
+      expect(leaf.lines[leaf.lines.indexOf('restore modules') + 1]).toMatch(/the same key/);
     });
 
     it('is an error at its line when it has to be lifted and cannot', async () => {
