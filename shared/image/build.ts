@@ -5,17 +5,16 @@ import { Failure, type Task } from '../host/index.ts';
 import { openLayout } from '../oci/index.ts';
 import { assembleImage } from './assemble.ts';
 import { type BuilderSettings, noSettings } from './builder/arguments.ts';
+import { contentOf } from './builder/demand.ts';
 import { keepStages } from './builder/keep.ts';
 import type { BuildStep } from './builder/progress.ts';
 import { type MadeStages, makeStages, type StageMaking } from './builder/stages.ts';
 import { type Delivery, RefusedImage } from './deliver.ts';
-import type { Directory } from './files/tree.ts';
 import { isStillAsPlanned } from './identity/confirm.ts';
 import type { MountSeeds } from './mounts/mounts.ts';
 import type { ImagePlan, PlatformPlan } from './plan.ts';
 import { Refused } from './planner.ts';
 import type { ImageResult, StageOutcome } from './result.ts';
-import { contentDigest } from './results/members.ts';
 import type { StageResults } from './results/results.ts';
 import { type Changes, changesSince } from './reuse/changes.ts';
 import { rememberedKeys, rememberKeys } from './reuse/key-memory.ts';
@@ -170,17 +169,17 @@ class Build {
     );
     // Before this run's keys take the place of the earlier ones.
     if (needed) await this.#compare();
-    const built = made.map((one): ReadonlyMap<number, Directory> => one?.files ?? new Map());
     const kept = this.#keep(made.filter((one) => one !== undefined));
-    const work = this.#assembleFrom(built);
+    const work = this.#assembleFrom(made);
     await Promise.allSettled([work, kept]);
     await kept;
     return await work;
   }
 
-  async #assembleFrom(built: readonly ReadonlyMap<number, Directory>[]): Promise<ImageResult> {
+  /** Takes, platform by platform, the stages that were needed. */
+  async #assembleFrom(made: readonly (MadeStages | undefined)[]): Promise<ImageResult> {
     const { plan } = this;
-    const byContent = await this.#tagsByContent(built);
+    const byContent = this.#tagsByContent(made);
     const tags = byContent === undefined ? this.#tags : bothOf(byContent, this.#tags);
     const there = byContent === undefined ? undefined : await this.#look(byContent);
     if (there !== undefined) {
@@ -189,7 +188,7 @@ class Build {
       if (taken !== undefined) return taken;
     }
     const finals = await Promise.all(
-      plan.platforms.map((platform, at) => platform.final ?? platform.assemble(built[at]!)),
+      plan.platforms.map((platform, at) => platform.final ?? platform.assemble(made[at]?.files ?? new Map())),
     );
     const { temporary, signal, reuse = true } = this.#options;
     const how = { temporary, signal, reuse, keyTags: tags, confirm: () => this.#confirm() };
@@ -267,22 +266,9 @@ class Build {
   }
 
   /** Tags of the image by what its stages came out as: an image whose stages were made again, and are as before, has them. */
-  async #tagsByContent(built: readonly ReadonlyMap<number, Directory>[]): Promise<KeyTags | undefined> {
-    if (built.every(({ size }) => size === 0)) return undefined;
-    const { digests, identity } = this.plan;
-    const contents = await Promise.all(
-      built.map(async (stages) => {
-        const named = [...stages].map(
-          async ([index, files]) => [index, await contentDigest(files, digests)] as const,
-        );
-        return new Map(
-          (await Promise.all(named)).flatMap(([index, digest]) =>
-            digest === undefined ? [] : [[index, digest] as const],
-          ),
-        );
-      }),
-    );
-    const key = identity.filesWith(contents);
+  #tagsByContent(made: readonly (MadeStages | undefined)[]): KeyTags | undefined {
+    const { identity } = this.plan;
+    const key = identity.filesWith(made.map((one) => contentOf(one?.contents ?? new Map())));
     return key === undefined || key.digest === identity.files?.digest ? undefined : this.#tagsOf(key);
   }
 

@@ -2,6 +2,7 @@ import { digestOf } from '../content/index.ts';
 import {
   type CopyStep,
   createMatcher,
+  hasWildcards,
   type Ignore,
   type Source,
   type Step,
@@ -167,6 +168,13 @@ async function copySources(fs: FileSystem, step: CopyStep, around: Surroundings)
 /** A URL, or one of the ways to name a git repository; what looks like a path is one. */
 export function isRemote(source: string): boolean {
   return /^(https?|git|ssh):\/\//i.test(source) || /^[\w.-]+@[\w.-]+:/.test(source);
+}
+
+/** A pattern stands for the folder that it looks in. */
+export function withoutPattern(source: string): string {
+  const names = clean(source).split('/');
+  const first = names.findIndex(hasWildcards);
+  return `/${(first === -1 ? names : names.slice(0, first)).join('/')}`;
 }
 
 async function copySource(

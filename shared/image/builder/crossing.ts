@@ -1,6 +1,6 @@
-import { hasWildcards, type ResolvedStage } from '../../dockerfile/index.ts';
-import { clean } from '../files/tree.ts';
+import type { ResolvedStage } from '../../dockerfile/index.ts';
 import type { StagePlan } from '../method.ts';
+import { withoutPattern } from '../steps.ts';
 
 /** What one stage takes from another. */
 export type Taking =
@@ -27,13 +27,6 @@ export function takings({ base, steps }: ResolvedStage): Taking[] {
     }
   }
   return own;
-}
-
-/** A pattern stands for the folder that it looks in. */
-export function withoutPattern(source: string): string {
-  const names = clean(source).split('/');
-  const first = names.findIndex(hasWildcards);
-  return `/${(first === -1 ? names : names.slice(0, first)).join('/')}`;
 }
 
 /** The paths of a stage that are handed over, to stages that are assembled here and to stages that a builder runs; in byte order. */

@@ -1,11 +1,12 @@
-import type { Digest, Key } from '../../content/index.ts';
+import { type Digest, digestOf, type Key } from '../../content/index.ts';
 import type { ResolvedStage } from '../../dockerfile/index.ts';
 import { formatPlatform, type Platform } from '../../oci/index.ts';
-import type { StageIdentity } from '../identity/identity.ts';
+import type { ContentOf, StageIdentity } from '../identity/identity.ts';
 import { builderStages, type StagePlan } from '../method.ts';
 import type { PlatformPlan } from '../plan.ts';
 import type { LiftedStage } from '../request.ts';
 import { resultKey } from '../results/record.ts';
+import type { PathContents } from '../results/results.ts';
 import { crossingPaths, takings } from './crossing.ts';
 
 /** A stage whose commands have to be run, or whose files a store has: what is known of it beforehand. */
@@ -108,30 +109,19 @@ export function closureOf(plans: readonly StagePlan[], indexes: Iterable<number>
   return all;
 }
 
-/**
- * The contents that may stand for stages in the key of another one: not that of a stage of which more is taken than what the content
- * is of.
- */
-export function contentsFor(
-  plans: readonly StagePlan[],
-  index: number,
-  contents: ReadonlyMap<number, Digest>,
-): ReadonlyMap<number, Digest> {
-  const whole = new Set<number>();
-  for (const one of closureOf(plans, [index])) {
-    const { stage } = plans.find((plan) => plan.stage.index === one)!;
-    for (const { kind, from } of takings(stage)) if (kind === 'whole') whole.add(from);
-  }
-  return new Map([...contents].filter(([from]) => from !== index && !whole.has(from)));
+/** The key of a candidate's result by what other stages came out as. */
+export function keyByContent({ identity, paths }: Candidate, contents: ContentOf): Digest | undefined {
+  return keyOf(identity?.keyWith(contents), paths);
 }
 
-/** The key of a candidate's result by what other stages came out as. */
-export function keyByContent(
-  plans: readonly StagePlan[],
-  { index, identity, paths }: Candidate,
-  contents: ReadonlyMap<number, Digest>,
-): Digest | undefined {
-  return keyOf(identity?.keyWith(contentsFor(plans, index, contents)), paths);
+/** What is known of what stages came out as, for keys. */
+export function contentOf(known: ReadonlyMap<number, PathContents>): ContentOf {
+  return (stage, paths) => {
+    const contents = known.get(stage);
+    if (contents === undefined) return undefined;
+    const digests = paths.map((path) => contents[path]);
+    return digests.includes(undefined) ? undefined : digestOf(digests.join(' '));
+  };
 }
 
 /** The key of a candidate's result. */

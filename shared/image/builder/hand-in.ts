@@ -61,7 +61,7 @@ async function writeImage(
   digests: ContentDigests,
   signal: AbortSignal | undefined,
 ): Promise<Descriptor> {
-  const packed = await packTree(files, digests);
+  const packed = await packTree(files, [], digests);
   if (packed === undefined) throw new Error('Devices and pipes cannot be handed to a builder.');
   const { descriptor, diffId } = await writeLayer(packed.members, {
     compression: 'none',

@@ -6,8 +6,8 @@ import { Shelf } from '../files/shelf.ts';
 import type { Directory } from '../files/tree.ts';
 import { instructionOf } from '../names.ts';
 import type { ImagePlan, PlatformPlan } from '../plan.ts';
+import { withoutPattern } from '../steps.ts';
 import { cacheArguments } from './arguments.ts';
-import { withoutPattern } from './crossing.ts';
 import type { DerivedBuild } from './derived.ts';
 import {
   HANDOVER,

@@ -4,18 +4,21 @@ import { type Digest, digestOf, type Key } from '../../content/index.ts';
 import { Failure, formatBytes, type Task } from '../../host/index.ts';
 import { formatPlatform } from '../../oci/index.ts';
 import { diskTree } from '../files/disk.ts';
+import { pickPaths } from '../files/pick.ts';
 import type { Directory } from '../files/tree.ts';
+import type { ContentOf } from '../identity/identity.ts';
 import type { MountSeeds } from '../mounts/mounts.ts';
 import { stageName } from '../names.ts';
 import { once } from '../once.ts';
 import type { ImagePlan, PlatformPlan } from '../plan.ts';
 import type { StageOutcome } from '../result.ts';
 import { differences, factsOfTree } from '../results/compare.ts';
-import { contentDigest, membersOf } from '../results/members.ts';
+import { membersOf, pathContents } from '../results/members.ts';
 import type {
   FoundResult,
   KnownResult,
   MadeResult,
+  PathContents,
   RecordedResult,
   StageResults,
 } from '../results/results.ts';
@@ -23,6 +26,7 @@ import {
   type Candidate,
   candidatesOf,
   closureOf,
+  contentOf,
   type Demand,
   demandOf,
   firstWave,
@@ -32,7 +36,6 @@ import {
 } from './demand.ts';
 import { type DerivedBuild, deriveBuild, type PlatformBuild, releaseAll } from './derived.ts';
 import type { HandedIn } from './hand-in.ts';
-import { pickPaths } from './handover.ts';
 import type { BuildStep } from './progress.ts';
 import type { BuilderRun, PinnedDigest } from './run.ts';
 import { extract } from './solve.ts';
@@ -58,7 +61,7 @@ export interface StageMaking {
 export interface MadeStages {
   readonly files: ReadonlyMap<number, Directory>;
   /** What the stages that are assembled here take from came out as; empty where that is not known of all of them. */
-  readonly contents: ReadonlyMap<number, Digest>;
+  readonly contents: ReadonlyMap<number, PathContents>;
   readonly outcomes: readonly StageOutcome[];
   /** The steps that a builder carried out. */
   readonly steps: readonly BuildStep[];
@@ -130,7 +133,7 @@ class StageMaker {
   readonly #folder: string;
   readonly #candidates: ReadonlyMap<number, Candidate>;
   readonly #files = new Map<number, Directory>();
-  readonly #contents = new Map<number, Digest>();
+  readonly #contents = new Map<number, PathContents>();
   readonly #found = new Map<number, FoundResult>();
   /** Stages that were waited for although it was not known what to expect. */
   readonly #guessed = new Set<number>();
@@ -140,6 +143,8 @@ class StageMaker {
   readonly #demoted = new Set<number>();
   readonly #underway = new Map<number, Promise<void>>();
   readonly #handedIn = new Map<number, Promise<HandedIn>>();
+  /** Keys by content of stages that a builder has run, by what it ran them with. */
+  readonly #byContent = new Map<number, Digest>();
   readonly #outcomes = new Map<number, StageOutcome>();
   readonly #steps: BuildStep[] = [];
   readonly #keepMounts: DerivedBuild['keepMounts'][] = [];
@@ -205,7 +210,7 @@ class StageMaker {
       return [...files].flatMap(([index, tree]) => {
         const { name, identity, paths } = this.#candidates.get(index)!;
         const key = keyOf(identity?.key, paths);
-        return key === undefined ? [] : [{ name, keys: [key], files: tree }];
+        return key === undefined ? [] : [{ name, keys: [key], paths, files: tree }];
       });
     };
     return { ...this.#made(), ...(wanted.size > 0 && { late }) };
@@ -273,7 +278,7 @@ class StageMaker {
       const one = found.get(key);
       if (one === undefined) continue;
       this.#found.set(candidate.index, one);
-      if (one.content !== undefined) this.#contents.set(candidate.index, one.content);
+      if (one.contents !== undefined) this.#contents.set(candidate.index, one.contents);
     }
   }
 
@@ -295,8 +300,9 @@ class StageMaker {
     this.#contents.delete(index);
   }
 
-  async #restore({ stage, index }: Candidate, found: FoundResult): Promise<Directory | undefined> {
+  async #restore(candidate: Candidate, found: FoundResult): Promise<Directory | undefined> {
     const { platform } = this.#platform;
+    const { stage, index } = candidate;
     const title = `Restore stage ${stageName(stage)} for ${formatPlatform(platform)}`;
     return await this.#task.task(title, async (child) => {
       const files = await this.#making.results!.fetch(found, child);
@@ -305,15 +311,16 @@ class StageMaker {
         return undefined;
       }
       const { where, size } = found;
-      if (found.content === undefined) await this.#setContent(index, files);
+      if (found.contents === undefined) await this.#setContents(candidate, files);
       child.note(size === undefined ? `from ${where}` : `${formatBytes(size)} from ${where}`);
       this.#outcomes.set(index, { platform, stage: index, how: 'restored', where, size });
       return files;
     });
   }
 
-  async #lift({ stage, index, lifted, paths }: Candidate): Promise<Directory | undefined> {
+  async #lift(candidate: Candidate): Promise<Directory | undefined> {
     const { platform } = this.#platform;
+    const { stage, index, lifted, paths } = candidate;
     const title = `Lift stage ${stageName(stage)} for ${formatPlatform(platform)}`;
     return await this.#task.task(title, async (child) => {
       const because = await lifted!.prove(platform);
@@ -326,15 +333,16 @@ class StageMaker {
       }
       child.log(lifted!.what);
       const files = pickPaths(diskTree(await lifted!.make(platform, child), undefined), paths);
-      await this.#setContent(index, files);
+      await this.#setContents(candidate, files);
       this.#outcomes.set(index, { platform, stage: index, how: 'lifted' });
       return files;
     });
   }
 
-  async #setContent(index: number, files: Directory): Promise<void> {
-    const digest = await contentDigest(files, this.#plan.digests);
-    if (digest !== undefined) this.#contents.set(index, digest);
+  async #setContents({ index, paths }: Candidate, files: Directory): Promise<void> {
+    const contents = await pathContents(files, paths, this.#plan.digests);
+    if (contents === undefined) this.#contents.delete(index);
+    else this.#contents.set(index, contents);
   }
 
   /** Runs what has to be run, and no stage that may be found once it is known what others came out as. */
@@ -350,7 +358,7 @@ class StageMaker {
     await this.#solve(wave, needed);
     if (!this.#making.reuse) return;
     const open = [...this.#candidates.values()].filter(({ index }) => !this.#files.has(index));
-    await this.#find(open.map((one) => [one, keyByContent(stages, one, this.#contents)] as const));
+    await this.#find(open.map((one) => [one, keyByContent(one, contentOf(this.#contents))] as const));
   }
 
   *#takenBy(index: number): Generator<number> {
@@ -366,17 +374,18 @@ class StageMaker {
     const candidate = this.#candidates.get(index);
     const recorded = candidate === undefined ? undefined : this.#recorded.get(candidate.name);
     if (candidate === undefined || recorded === undefined) return false;
-    const { stages } = this.#platform;
     const expected = new Map(this.#contents);
     for (const { index: other, name } of this.#candidates.values()) {
       const before = this.#recorded.get(name);
-      if (before !== undefined && !expected.has(other)) expected.set(other, before.content);
+      if (before !== undefined && !expected.has(other)) expected.set(other, before.contents);
     }
-    const key = keyByContent(stages, candidate, expected);
+    const known = contentOf(expected);
+    const key = keyByContent(candidate, known);
     if (key !== undefined) return !this.#asked.has(key) && recorded.keys.includes(key);
     if (this.#guessed.has(index)) return false;
-    for (const other of this.#candidates.keys()) if (!expected.has(other)) expected.set(other, UNKNOWN);
-    if (keyByContent(stages, candidate, expected) === undefined) return false;
+    const guessed: ContentOf = (other, paths) =>
+      known(other, paths) ?? (this.#candidates.has(other) ? UNKNOWN : undefined);
+    if (keyByContent(candidate, guessed) === undefined) return false;
     this.#guessed.add(index);
     return true;
   }
@@ -408,8 +417,15 @@ class StageMaker {
     for (const index of runs) this.#contents.delete(index);
     for (const [index, files] of solved.files) {
       this.#files.set(index, files);
-      await this.#setContent(index, files);
+      await this.#setContents(this.#candidates.get(index)!, files);
       this.#outcomes.set(index, { platform, stage: index, how: 'built' });
+    }
+    // Now, for what another call makes of the same stages may be something else.
+    const known = contentOf(this.#contents);
+    for (const index of solved.files.keys()) {
+      const key = keyByContent(this.#candidates.get(index)!, known);
+      if (key === undefined) this.#byContent.delete(index);
+      else this.#byContent.set(index, key);
     }
   }
 
@@ -492,7 +508,7 @@ class StageMaker {
     );
   }
 
-  #contentsOfRoots(): Map<number, Digest> {
+  #contentsOfRoots(): Map<number, PathContents> {
     const all = this.#roots.map(({ index }) => [index, this.#contents.get(index)] as const);
     const known = all.flatMap(([index, content]) =>
       content === undefined ? [] : [[index, content] as const],
@@ -507,10 +523,9 @@ class StageMaker {
       const found = this.#found.get(index);
       // Of what it was made of, only its own key is known to hold.
       if (found !== undefined) return [{ name, keys: own === undefined ? [] : [own], found }];
-      const byContent = keyByContent(this.#platform.stages, candidate, this.#contents);
-      const keys = [...new Set([own, byContent].filter((key) => key !== undefined))];
+      const keys = [...new Set([own, this.#byContent.get(index)].filter((key) => key !== undefined))];
       const files = this.#files.get(index);
-      return keys.length === 0 || files === undefined ? [] : [{ name, keys, files }];
+      return keys.length === 0 || files === undefined ? [] : [{ name, keys, paths, files }];
     });
   }
 

@@ -1,4 +1,4 @@
-import { type Digest, Key, type KeyPart } from '../../content/index.ts';
+import { Key, type KeyPart } from '../../content/index.ts';
 import type { Dockerfile, ResolvedStage, StageGraph } from '../../dockerfile/index.ts';
 import { Failure } from '../../host/index.ts';
 import { formatPlatform } from '../../oci/index.ts';
@@ -10,7 +10,7 @@ import { once } from '../once.ts';
 import type { Because } from '../plan.ts';
 import type { ImageRequest, ResolveImage } from '../request.ts';
 import { MAX_AGE, period } from './age.ts';
-import type { ImageIdentity, PlatformIdentity, StageIdentity } from './identity.ts';
+import type { ContentOf, ImageIdentity, PlatformIdentity, StageIdentity } from './identity.ts';
 import { imageKeyOf } from './image-key.ts';
 import {
   handedIn,
@@ -49,7 +49,7 @@ export interface IdentityInputs {
  */
 export async function identifyImage(inputs: IdentityInputs): Promise<ImageIdentity> {
   const platforms = await Promise.all(inputs.graphs.map((graph) => identifyPlatform(inputs, graph)));
-  const filesWith = (contents: readonly ReadonlyMap<number, Digest>[]) =>
+  const filesWith = (contents: readonly ContentOf[]) =>
     filesKey(
       inputs.request,
       platforms,
@@ -91,8 +91,10 @@ async function identifyPlatform(inputs: IdentityInputs, graph: StageGraph): Prom
   };
   const drafts = await Promise.all(graph.stages.map((stage) => draftStage(stage, inputs, around)));
   const known = new Map<number, StageIdentity>();
+  const draftOf = (index: number) => drafts.find(({ stage }) => stage.index === index)!;
+  const keyWith = (index: number, contents: ContentOf) => keysWith(draftOf, contents, inputs)(index);
   const identityOf = (index: number): StageIdentity =>
-    once(known, index, () => finish(drafts.find(({ stage }) => stage.index === index)!, identityOf, inputs));
+    once(known, index, () => finish(draftOf(index), identityOf, (contents) => keyWith(index, contents)));
   const stages = graph.stages.map(({ index }) => identityOf(index));
   return { platform: graph.platform, stages, files: identityOf(graph.target).key };
 }
@@ -121,9 +123,11 @@ async function draftStage(
     const base = await keyBase(stage, inputs, around);
     const steps = await keySteps(stage, around);
     const general = generalParts(stage, inputs, around.graph);
+    const aging = steps.find((one) => one.aging !== undefined)?.aging;
     return {
       ...none,
-      aging: steps.find(({ aging }) => aging !== undefined)?.aging,
+      aging,
+      unkeyed: aging === undefined ? undefined : tooOld(aging, inputs.request),
       parts: (below, upstream) => ({
         ...general,
         base: base(below),
@@ -135,6 +139,11 @@ async function draftStage(
   } catch (error) {
     return { ...none, unkeyed: becauseOf(error, stage) };
   }
+}
+
+/** With a max-age of 0 nothing that ages is believed. */
+function tooOld(aging: Because, { maxAge = MAX_AGE }: ImageRequest): Because | undefined {
+  return maxAge > 0 ? undefined : { ...aging, reason: `${aging.reason}, and max-age is 0` };
 }
 
 async function keySteps(stage: ResolvedStage, around: KeySurroundings): Promise<KeyedStep[]> {
@@ -242,38 +251,42 @@ function generalParts(
   return { ...parts, runs: { ...surroundings, buildkit: Object.fromEntries(settings) } };
 }
 
-/** Fills in what stands for other stages. */
-function finish(
-  draft: Draft,
-  identityOf: (index: number) => StageIdentity,
+const nothingKnown: ContentOf = () => undefined;
+
+/** The keys of stages by what is known of what others came out as; each is made once, however many take from it. */
+function keysWith(
+  draftOf: (index: number) => Draft,
+  contents: ContentOf,
   { request, now }: IdentityInputs,
-): StageIdentity {
-  const { stage, isHandedIn } = draft;
+): (index: number) => Key | undefined {
   const { maxAge = MAX_AGE } = request;
-  const keyWith = (contents: ReadonlyMap<number, Digest>): Key | undefined => {
-    if (isHandedIn || unkeyed !== undefined) return undefined;
-    const byKey = (index: number) => {
-      const other = identityOf(index);
-      return filled(contents.size === 0 ? other.key : other.keyWith(contents), 'key');
-    };
-    const byContent = (index: number) => filledDigest(contents.get(index)) ?? byKey(index);
+  const made = new Map<number, { readonly key: Key | undefined }>();
+  const keyOf = (index: number) => once(made, index, () => ({ key: make(draftOf(index)) })).key;
+  const byKey = (index: number) => filled(keyOf(index));
+  const byContent: Upstream = (index, paths) => {
+    const digest = paths === undefined ? undefined : contents(index, paths);
+    return digest === undefined ? byKey(index) : `content ${digest}`;
+  };
+  const make = (draft: Draft): Key | undefined => {
+    if (draft.isHandedIn || draft.unkeyed !== undefined) return undefined;
     try {
-      return aged(draft.parts(byKey, byContent));
+      const parts = draft.parts(byKey, byContent);
+      if (draft.aging === undefined) return Key.of(parts);
+      return Key.of({ ...parts, period: period(Key.of(parts).digest, maxAge, now) });
     } catch (error) {
       if (error instanceof Missing) return undefined;
       throw error;
     }
   };
-  const aged = (parts: Parts): Key | undefined => {
-    if (draft.aging === undefined) return Key.of(parts);
-    return Key.of({ ...parts, period: period(Key.of(parts).digest, maxAge, now) });
-  };
-  const tooOld: Because | undefined =
-    draft.aging === undefined || maxAge > 0
-      ? undefined
-      : { ...draft.aging, reason: `${draft.aging.reason}, and max-age is 0` };
-  const unkeyed = draft.unkeyed ?? tooOld;
-  const key = keyWith(new Map());
+  return keyOf;
+}
+
+function finish(
+  { stage, unkeyed, aging }: Draft,
+  identityOf: (index: number) => StageIdentity,
+  keyWith: StageIdentity['keyWith'],
+): StageIdentity {
+  const key = keyWith(nothingKnown);
   const needs = stage.needs.map(identityOf);
   const source = needs.find((one) => one.unkeyed !== undefined);
   const inherited = needs.find((one) => one.aging !== undefined)?.aging;
@@ -281,7 +294,7 @@ function finish(
     stage,
     key,
     unkeyed: unkeyed ?? (key === undefined && source !== undefined ? taken(source) : undefined),
-    aging: draft.aging ?? (key === undefined ? undefined : inherited),
+    aging: aging ?? (key === undefined ? undefined : inherited),
     keyWith,
   };
 }
@@ -296,11 +309,7 @@ const TAKEN = 'it takes from stage';
 /** Another stage has neither key nor content. */
 class Missing extends Error {}
 
-function filled(key: Key | undefined, what: string): string {
+function filled(key: Key | undefined): string {
   if (key === undefined) throw new Missing();
-  return `${what} ${key.digest}`;
-}
-
-function filledDigest(digest: Digest | undefined): string | undefined {
-  return digest === undefined ? undefined : `content ${digest}`;
+  return `key ${key.digest}`;
 }

@@ -3,6 +3,12 @@ import type { ResolvedStage } from '../../dockerfile/index.ts';
 import type { Platform } from '../../oci/index.ts';
 import type { Because } from '../plan.ts';
 
+/**
+ * What is known of what stages came out as: the digest of all that copies of some of a stage's paths could see, patterns standing for the
+ * folders that they look in. Undefined where it is not known.
+ */
+export type ContentOf = (stage: number, paths: readonly string[]) => Digest | undefined;
+
 /** What decides about the files of a stage, found out before anything is made. */
 export interface StageIdentity {
   readonly stage: ResolvedStage;
@@ -17,12 +23,13 @@ export interface StageIdentity {
   /** Why the key holds for a time only (max-age), such as a RUN that may use the network. The time is part of the key. */
   readonly aging: Because | undefined;
   /**
-   * The key by content instead: with digests of what other stages hand over in the place of their keys. A stage whose upstream was
-   * made again, and came out as before, is found by it, also one whose upstream has no key. Where a digest is missing, the key by
-   * content of that stage stands in for it; undefined where that stage has none, and where the stage itself has no key for reasons
-   * of its own. Without any digest it is `key`.
+   * The key by content instead: each COPY has the digest of just the paths that it takes from another stage in the place of that stage's
+   * key, in this stage and in those that it builds on. A stage whose upstream was made again, and came out as before where it is
+   * copied from, is found by it, also one whose upstream has no key. Where a digest is not known, or more than paths is taken
+   * (a base, a mount, --parents), the key by content of that stage stands in for it; undefined where that stage has none, and where the
+   * stage itself has no key for reasons of its own. Where nothing is known it is `key`.
    */
-  keyWith(contents: ReadonlyMap<number, Digest>): Key | undefined;
+  keyWith(contents: ContentOf): Key | undefined;
 }
 
 /** What decides about an image for one platform. */
@@ -41,6 +48,6 @@ export interface ImageIdentity {
   readonly image: Key | undefined;
   /** Files, compression and media types of all platforms: images that have it in common have their own layers in common. */
   readonly files: Key | undefined;
-  /** `files` by content, as StageIdentity.keyWith: by platform, in order, what stages hand over. */
-  filesWith(contents: readonly ReadonlyMap<number, Digest>[]): Key | undefined;
+  /** `files` by content, as StageIdentity.keyWith: by platform, in order, what stages came out as. */
+  filesWith(contents: readonly ContentOf[]): Key | undefined;
 }

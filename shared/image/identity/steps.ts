@@ -13,7 +13,7 @@ import type { ContentDigests } from '../files/digests.ts';
 import type { Directory } from '../files/tree.ts';
 import type { Because } from '../plan.ts';
 import type { ImageRequest } from '../request.ts';
-import { isRemote } from '../steps.ts';
+import { isRemote, withoutPattern } from '../steps.ts';
 import { allFiles, boundFiles, copiedFiles } from './selection.ts';
 
 /** The named parts of a key. */
@@ -30,8 +30,8 @@ export interface KeySurroundings {
   readonly imageDigest: (reference: string) => Promise<Digest>;
 }
 
-/** Says what stands in a key for another stage: its key, or its content. */
-export type Upstream = (index: number) => string;
+/** Says what stands in a key for another stage: its key, or, where no more than paths of it is taken, their content. */
+export type Upstream = (index: number, paths?: readonly string[]) => string;
 
 /** A step in a key; what it takes from other stages is filled in last. */
 export interface KeyedStep {
@@ -74,9 +74,10 @@ export async function keyStep(step: Step, around: KeySurroundings): Promise<Keye
 async function keyCopy(step: CopyStep, around: KeySurroundings): Promise<KeyedStep> {
   const remote = step.sources.filter(isRemote);
   const local = step.sources.filter((source) => !isRemote(source));
-  const from = await takenFrom(step.from, around, (tree) =>
-    copiedFiles(tree, { ...step, sources: local }, around.digests),
-  );
+  const files = (tree: Directory) => copiedFiles(tree, { ...step, sources: local }, around.digests);
+  // The folders above what --parents brings come along with modes and owners of their own.
+  const paths = step.parents ? undefined : local.map(withoutPattern);
+  const from = await takenFrom(step.from, around, files, paths);
   const { destination, chown = '', chmod = '', link, parents, exclude, inline } = step;
   const own: Parts = {
     destination,
@@ -218,6 +219,7 @@ async function takenFrom(
   source: Source,
   around: KeySurroundings,
   select: (tree: Directory) => Parts,
+  paths?: readonly string[],
 ): Promise<(upstream: Upstream) => Parts> {
   switch (source.kind) {
     case 'context': {
@@ -234,7 +236,7 @@ async function takenFrom(
     }
     case 'stage': {
       const folder = handedIn(around.graph, source.index);
-      if (folder === undefined) return (upstream) => ({ from: upstream(source.index) });
+      if (folder === undefined) return (upstream) => ({ from: upstream(source.index, paths) });
       const files = select(around.directory(folder));
       return () => files;
     }

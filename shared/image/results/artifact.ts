@@ -1,6 +1,6 @@
 import { type Digest, isDigest } from '../../content/index.ts';
 import { type Descriptor, describe, type Manifest, MediaType, type Platform } from '../../oci/index.ts';
-import { parseDigests, type RecordEntry } from './record.ts';
+import { parseContents, parseDigests, type RecordEntry } from './record.ts';
 
 /** Type of the artifact that holds what crosses the boundary of one stage. */
 const STAGE = 'application/vnd.slipway.stage.v1';
@@ -9,6 +9,7 @@ const RECORD = 'application/vnd.slipway.stages.v1';
 
 const KEYS = 'dev.slipway.stage.keys';
 const CONTENT = 'dev.slipway.stage.content';
+const CONTENTS = 'dev.slipway.stage.contents';
 const NAME = 'dev.slipway.stage.name';
 const DIFF_ID = 'dev.slipway.stage.diff-id';
 const TEXT = 'dev.slipway.stages.text';
@@ -56,8 +57,15 @@ export function recordArtifact(
   return artifact(RECORD, form, [{ ...keys, descriptor: named }, ...layers], {});
 }
 
-function annotationsOf({ name, keys, content, place }: RecordEntry<ArtifactLayer>): Record<string, string> {
-  return { [NAME]: name, [KEYS]: [...keys].sort().join(' '), [CONTENT]: content, [DIFF_ID]: place.diffId };
+function annotationsOf(result: RecordEntry<ArtifactLayer>): Record<string, string> {
+  const { name, keys, content, contents, place } = result;
+  return {
+    [NAME]: name,
+    [KEYS]: [...keys].sort().join(' '),
+    [CONTENT]: content,
+    [CONTENTS]: JSON.stringify(contents),
+    [DIFF_ID]: place.diffId,
+  };
 }
 
 function artifact(
@@ -123,8 +131,10 @@ function entryOf(
 ): RecordEntry<ArtifactLayer> | undefined {
   const { [NAME]: name, [CONTENT]: content, [DIFF_ID]: diffId = layer.digest } = annotations;
   const keys = parseDigests(annotations[KEYS]);
+  const contents = parseContents(annotations[CONTENTS]);
   if (name === undefined || content === undefined || !isDigest(content) || !isDigest(diffId))
     return undefined;
+  if (contents === undefined) return undefined;
   const { mediaType, digest, size } = layer;
-  return { name, keys, content, size, place: { descriptor: { mediaType, digest, size }, diffId } };
+  return { name, keys, content, contents, size, place: { descriptor: { mediaType, digest, size }, diffId } };
 }

@@ -1,7 +1,19 @@
 import { createHash } from 'node:crypto';
 import { type Digest, nameToBytes, type TarEntry } from '../../content/index.ts';
+import { Failure } from '../../host/index.ts';
 import type { ContentDigests } from '../files/digests.ts';
-import { type Directory, type Node, type RegularFile, walk } from '../files/tree.ts';
+import { pickPaths } from '../files/pick.ts';
+import {
+  clean,
+  type Directory,
+  follow,
+  join,
+  lookup,
+  type Node,
+  type RegularFile,
+  walk,
+} from '../files/tree.ts';
+import type { PathContents } from './results.ts';
 
 /** A member of the archive in which a stage's files are kept, with the file that has its bytes. */
 export interface ResultMember {
@@ -57,6 +69,56 @@ export async function contentDigest(root: Directory, digests: ContentDigests): P
     if (file !== undefined) hash.update(`${await digests.of(file)}\n`);
   }
   return `sha256:${hash.digest('hex')}`;
+}
+
+/**
+ * The digests of what copies of single paths could see, in byte order of the paths. A path with a link that leads out of it has the digest
+ * of the whole tree: a pattern may match the link, and then copies what it leads to. Undefined for a tree that is not kept.
+ */
+export async function pathContents(
+  root: Directory,
+  paths: readonly string[],
+  digests: ContentDigests,
+): Promise<PathContents | undefined> {
+  const all = await contentDigest(root, digests);
+  if (all === undefined) return undefined;
+  const contents: Record<string, Digest> = {};
+  for (const path of [...paths].sort()) {
+    const own = leadsOut(root, path) ? undefined : await contentDigest(pickPaths(root, [path]), digests);
+    contents[path] = own ?? all;
+  }
+  return contents;
+}
+
+/** Whether a tree is what was said of it, as a whole and path by path. */
+export async function holdsWhatItSays(
+  root: Directory,
+  said: { readonly content: Digest; readonly contents: PathContents },
+  digests: ContentDigests,
+): Promise<boolean> {
+  if ((await contentDigest(root, digests)) !== said.content) return false;
+  const paths = Object.keys(said.contents);
+  const contents = await pathContents(root, paths, digests);
+  return contents !== undefined && paths.every((path) => contents[path] === said.contents[path]);
+}
+
+/** Whether a symbolic link below a path leads to what is not below it, or nowhere that can be told. */
+function leadsOut(root: Directory, path: string): boolean {
+  try {
+    const top = follow(root, clean(path.replace(/\\(.)/gs, '$1')));
+    const node = lookup(root, top);
+    if (node?.type !== 'directory') return false;
+    return [...walk(node)].some(
+      (one) => one.node.type === 'symlink' && !isBelow(follow(root, join(top, one.path)), top),
+    );
+  } catch (error) {
+    if (error instanceof Failure) return true;
+    throw error;
+  }
+}
+
+function isBelow(path: string, top: string): boolean {
+  return top === '' || path.startsWith(`${top}/`);
 }
 
 /** Everything about a member that counts, as values that JSON tells apart. */

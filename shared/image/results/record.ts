@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Digest, digestOf, isDigest, Key, type KeyPart } from '../../content/index.ts';
-import type { FoundResult, RecordedResult } from './results.ts';
+import type { FoundResult, PathContents, RecordedResult } from './results.ts';
 
 /** The names that a run's results and records go by. */
 export interface ResultsRun {
@@ -21,6 +21,8 @@ export interface ResultsRun {
 /** A result as a record has it; `place` is where the store keeps it, in the store's own words. */
 export interface RecordEntry<Place> extends RecordedResult {
   readonly name: string;
+  /** Of all its files. */
+  readonly content: Digest;
   readonly size: number;
   readonly place: Place;
 }
@@ -59,6 +61,25 @@ export function parseDigests(text: string | undefined): Digest[] {
   return (text ?? '').split(' ').filter(isDigest);
 }
 
+/** Digests by path; undefined for a text that says anything else. */
+export function parseContents(text: string | undefined): PathContents | undefined {
+  try {
+    const contents: unknown = JSON.parse(text ?? '');
+    return areContents(contents) ? contents : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function areContents(value: unknown): value is PathContents {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.entries(value).every(([path, digest]) => path.startsWith('/') && isDigest(digest))
+  );
+}
+
 /** Results of a store by their keys, as far as they are known without asking it again. */
 export class KnownResults<Place> {
   readonly #byKey = new Map<Digest, RecordEntry<Place>>();
@@ -73,7 +94,9 @@ export class KnownResults<Place> {
 
   found(key: Digest, where: string): FoundResult | undefined {
     const entry = this.#byKey.get(key);
-    return entry === undefined ? undefined : { key, size: entry.size, content: entry.content, where };
+    if (entry === undefined) return undefined;
+    const { size, content, contents } = entry;
+    return { key, size, content, contents, where };
   }
 }
 

@@ -31,7 +31,7 @@ import {
   stageArtifact,
 } from './artifact.ts';
 import { attempt } from './attempt.ts';
-import { contentDigest } from './members.ts';
+import { holdsWhatItSays } from './members.ts';
 import { packTree } from './pack.ts';
 import {
   branchesOf,
@@ -132,7 +132,7 @@ class RegistryResults implements StageResults {
     );
   }
 
-  async #bring({ place, content }: Entry): Promise<Directory> {
+  async #bring({ place, content, contents }: Entry): Promise<Directory> {
     const folder = join(this.#run.temporary, `result-${randomUUID()}`);
     const archive = join(folder, 'archive');
     await mkdir(folder, { recursive: true });
@@ -141,7 +141,7 @@ class RegistryResults implements StageResults {
     else await pipeline(Readable.from(source.blob(place.descriptor)), createWriteStream(archive));
     const files = await readArchive(archive, join(folder, 'files'));
     await rm(archive);
-    if ((await contentDigest(files, this.#digests)) !== content)
+    if (!(await holdsWhatItSays(files, { content, contents }, this.#digests)))
       throw new Failure('It holds other files than it says.');
     return files;
   }
@@ -167,7 +167,7 @@ class RegistryResults implements StageResults {
 
   async recorded(task: Task) {
     const { results = [] } = (await this.#readRecord(task)) ?? {};
-    return new Map(results.map(({ name, keys, content }) => [name, { keys, content }]));
+    return new Map(results.map(({ name, keys, contents }) => [name, { keys, contents }]));
   }
 
   /** The record of the branch, its base or the default branch: the first that there is. It is asked for once. */
@@ -239,10 +239,10 @@ class RegistryResults implements StageResults {
     });
   }
 
-  async #upload({ name, keys, files }: MadeResult): Promise<Entry> {
-    const packed = await packTree(files, this.#digests);
+  async #upload({ name, keys, paths, files }: MadeResult): Promise<Entry> {
+    const packed = await packTree(files, paths, this.#digests);
     if (packed === undefined) throw new Failure('It has devices, pipes or sockets.');
-    const { content, members, size } = packed;
+    const { content, contents, members, size } = packed;
     if (size > LARGEST) throw new Failure(`It has ${formatBytes(size)}, of at most ${formatBytes(LARGEST)}.`);
     const { signal } = this.#run;
     const place = await writeLayer(members, {
@@ -251,7 +251,7 @@ class RegistryResults implements StageResults {
       ...(signal !== undefined && { signal }),
     });
     const { descriptor, diffId } = place;
-    return { name, keys, content, size: descriptor.size, place: { descriptor, diffId } };
+    return { name, keys, content, contents, size: descriptor.size, place: { descriptor, diffId } };
   }
 
   #renamed({ name, keys, found }: KnownResult): Entry {

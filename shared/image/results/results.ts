@@ -2,6 +2,12 @@ import type { Digest, Key } from '../../content/index.ts';
 import type { Task } from '../../host/index.ts';
 import type { Directory } from '../files/tree.ts';
 
+/**
+ * What a stage came out as, path by path: for each path that is handed over, absolute and clean, the digest of all that a copy of it could
+ * see (see pathContents).
+ */
+export type PathContents = Readonly<Record<string, Digest>>;
+
 /** A stage's files as later stages take them, wanted from a store. */
 export interface WantedResult {
   /** Names the stage in the log and in the record of the branch, with its platform: `build linux/amd64`. */
@@ -17,6 +23,8 @@ export interface FoundResult {
   readonly size: number | undefined;
   /** Of the files (see contentDigest): what is fetched is held to it. Undefined where the store does not tell before. */
   readonly content: Digest | undefined;
+  /** Of what is at each of its paths; undefined where the store does not tell before. */
+  readonly contents: PathContents | undefined;
   /** Which store and where, for the log. */
   readonly where: string;
 }
@@ -26,6 +34,8 @@ export interface MadeResult {
   readonly name: string;
   /** All keys under which it is to be found. */
   readonly keys: readonly Digest[];
+  /** The paths that are handed over. */
+  readonly paths: readonly string[];
   readonly files: Directory;
 }
 
@@ -39,7 +49,7 @@ export interface KnownResult {
 /** What the record of a branch has of a stage. */
 export interface RecordedResult {
   readonly keys: readonly Digest[];
-  readonly content: Digest;
+  readonly contents: PathContents;
 }
 
 /**

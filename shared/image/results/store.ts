@@ -11,9 +11,10 @@ import { type ContentDigests, openDigests } from '../files/digests.ts';
 import type { Directory } from '../files/tree.ts';
 import { RESULT_LIMITS, readArchive } from './archive.ts';
 import { attempt } from './attempt.ts';
-import { contentDigest } from './members.ts';
+import { holdsWhatItSays } from './members.ts';
 import { packTree } from './pack.ts';
 import {
+  areContents,
   branchesOf,
   decodeKeys,
   encodeKeys,
@@ -23,7 +24,14 @@ import {
   type ResultsRun,
   recordName,
 } from './record.ts';
-import type { FoundResult, KnownResult, MadeResult, StageResults, WantedResult } from './results.ts';
+import type {
+  FoundResult,
+  KnownResult,
+  MadeResult,
+  PathContents,
+  StageResults,
+  WantedResult,
+} from './results.ts';
 
 /** Milliseconds that a question, and the bringing of one result, may take. */
 const PATIENCE = { question: 30_000, transfer: 300_000 };
@@ -44,6 +52,7 @@ interface About {
   readonly name: string;
   readonly keys: readonly Digest[];
   readonly content: Digest;
+  readonly contents: PathContents;
 }
 
 /** A record as it is stored. */
@@ -97,7 +106,7 @@ class StoredResults implements StageResults {
     );
     const found = new Map<Digest, FoundResult>();
     for (const { key } of wanted) {
-      const alone = { key, size: undefined, content: undefined, where: this.name };
+      const alone = { key, size: undefined, content: undefined, contents: undefined, where: this.name };
       const one = this.#known.found(key, this.name) ?? (there?.has(stageEntry(key)) ? alone : undefined);
       if (one !== undefined) found.set(key, one);
     }
@@ -109,15 +118,16 @@ class StoredResults implements StageResults {
     return await this.#attempt(`A result cannot be had from ${this.name}`, task, async () => {
       const folder = await this.#bring(entry, RESULT_LIMITS.bytes);
       const about = JSON.parse(await readFile(join(folder, ABOUT), 'utf8')) as About;
-      const expected = found.content ?? (about.keys.includes(found.key) ? about.content : undefined);
-      if (expected === undefined) throw new Failure('It is the result of another stage.');
+      const { content = about.content, contents = about.contents } = found;
+      if (found.content === undefined && !about.keys.includes(found.key))
+        throw new Failure('It is the result of another stage.');
       const files = await readArchive(join(folder, FILES), join(folder, 'files'));
       await rm(join(folder, FILES));
-      if ((await contentDigest(files, this.#digests)) !== expected)
+      if (!(await holdsWhatItSays(files, { content, contents }, this.#digests)))
         throw new Failure('It holds other files than it says.');
-      const { name, keys, content } = about;
+      const { name, keys } = about;
       if (this.#known.get(found.key) === undefined)
-        this.#known.add({ name, keys, content, size: 0, place: entry });
+        this.#known.add({ name, keys, content, contents, size: 0, place: entry });
       return files;
     });
   }
@@ -142,7 +152,7 @@ class StoredResults implements StageResults {
 
   async recorded(task: Task) {
     const { results = [] } = (await this.#readRecord(task)) ?? {};
-    return new Map(results.map(({ name, keys, content }) => [name, { keys, content }]));
+    return new Map(results.map(({ name, keys, contents }) => [name, { keys, contents }]));
   }
 
   /** The newest record of the branch, its base or the default branch. It is asked for once. */
@@ -211,23 +221,23 @@ class StoredResults implements StageResults {
     return await this.#attempt(`The result of ${result.name} is not kept`, task, () => this.#upload(result));
   }
 
-  async #upload({ name, keys, files }: MadeResult): Promise<Entry> {
-    const packed = await packTree(files, this.#digests);
+  async #upload({ name, keys, paths, files }: MadeResult): Promise<Entry> {
+    const packed = await packTree(files, paths, this.#digests);
     if (packed === undefined) throw new Failure('It has devices, pipes or sockets.');
-    const { content, members, size } = packed;
+    const { content, contents, members, size } = packed;
     if (size > LARGEST) throw new Failure(`It has ${formatBytes(size)}, of at most ${formatBytes(LARGEST)}.`);
     const folder = join(this.#run.temporary, `result-${randomUUID()}`);
     await mkdir(folder, { recursive: true });
-    const about: About = { format: 1, name, keys, content };
+    const about: About = { format: 1, name, keys, content, contents };
     await writeFile(join(folder, ABOUT), JSON.stringify(about));
     await pipeline(Readable.from(writeTar(members)), createWriteStream(join(folder, FILES)));
     const key = stageEntry(keys[0]!);
     const first = await this.#put(key, folder, [ABOUT, FILES]);
-    if (first.kind === 'saved') return { name, keys, content, size: first.bytes, place: key };
+    if (first.kind === 'saved') return { name, keys, content, contents, size: first.bytes, place: key };
     // Another run was first, or this one made the stage again: what is there may be other files, and stays.
     const own = `${key}-${content.slice('sha256:'.length, 'sha256:'.length + 16)}`;
     const second = await this.#put(own, folder, [ABOUT, FILES]);
-    return { name, keys, content, size: second.kind === 'saved' ? second.bytes : 0, place: own };
+    return { name, keys, content, contents, size: second.kind === 'saved' ? second.bytes : 0, place: own };
   }
 
   async #put(key: string, folder: string, names: readonly string[]) {
@@ -261,10 +271,11 @@ function readRecord(text: string): StoredRecord {
   const whole =
     record.format === 1 &&
     record.results.every(
-      ({ name, keys, content, size, place }) =>
+      ({ name, keys, content, contents, size, place }) =>
         [name, place].every((one) => typeof one === 'string') &&
         keys.every(isDigest) &&
         isDigest(content) &&
+        areContents(contents) &&
         typeof size === 'number',
     );
   if (!whole) throw new Failure('It is not in the form in which it was stored.');

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { digestOf } from '../../../shared/content/index.ts';
 import { parseDockerfile, resolveGraph } from '../../../shared/dockerfile/index.ts';
 import { crossingPaths, takings } from '../../../shared/image/builder/crossing.ts';
-import { type Candidate, contentsFor, demandOf, firstWave } from '../../../shared/image/builder/demand.ts';
+import { type Candidate, demandOf, firstWave } from '../../../shared/image/builder/demand.ts';
 import { decideMethods, type StagePlan } from '../../../shared/image/method.ts';
 
 const platform = { os: 'linux', architecture: 'amd64' };
@@ -132,29 +131,4 @@ describe('what has to be done', () => {
     expect(firstWave(three, all, () => false)).toBe(all);
     expect(firstWave(three, new Set([1]), () => true)).toEqual(new Set([1]));
   });
-});
-
-it('the content of a stage stands for it only where no more than that is taken of it', async () => {
-  const plans = await plansOf(
-    'FROM a AS dep',
-    'RUN x',
-    'FROM a AS copies',
-    'COPY --from=dep /d /d',
-    'RUN x',
-    'FROM a AS mounts',
-    'COPY --from=dep /d /d',
-    'RUN --mount=from=dep,target=/m x',
-    'FROM mounts AS above',
-    'RUN x',
-    'FROM scratch',
-    'COPY --from=copies /c /c',
-    'COPY --from=above /a /a',
-  );
-  const contents = new Map([
-    [0, digestOf('dep')],
-    [1, digestOf('copies')],
-  ]);
-  expect([...contentsFor(plans, 1, contents).keys()]).toEqual([0]);
-  expect([...contentsFor(plans, 2, contents).keys()]).toEqual([1]);
-  expect([...contentsFor(plans, 3, contents).keys()]).toEqual([1]);
 });

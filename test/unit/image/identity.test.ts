@@ -2,7 +2,9 @@ import { chmodSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../shared/content/index.ts';
+import { contentOf } from '../../../shared/image/builder/demand.ts';
 import { isStillAsPlanned } from '../../../shared/image/identity/confirm.ts';
+import type { ContentOf } from '../../../shared/image/identity/identity.ts';
 import { type Bases, keyOf, NOW, type Project, planOf, stageOf } from './identities.ts';
 
 const DAY = 24 * 3600 * 1000;
@@ -52,6 +54,15 @@ const rebased = (name: string, more: Partial<Bases[string]>): Project => ({
   ...project,
   bases: { ...bases, [name]: { ...bases[name]!, ...more } },
 });
+
+const nothing: ContentOf = () => undefined;
+/** Of the first stage no more is known than what is at one path. */
+const only = (path: string, text: string) => contentOf(new Map([[0, { [path]: digestOf(text) }]]));
+/** What the first stage has at any path. */
+const everywhere =
+  (text: string): ContentOf =>
+  (stage, paths) =>
+    stage === 0 ? digestOf(`${paths.join()} ${text}`) : undefined;
 
 describe('the key of a stage', () => {
   it('is the same in another folder, at other times', async () => {
@@ -274,13 +285,13 @@ describe('what a stage takes from others', () => {
   });
 
   it('can be their content instead', async () => {
-    const out = new Map([[0, digestOf('out')]]);
+    const out = only('/out/app', 'out');
     const [one, two] = [await stageOf(project, 1), await stageOf(withFiles({ 'src/main.go': 'changed' }), 1)];
     expect(one.keyWith(out)!.digest).toBe(two.keyWith(out)!.digest);
-    expect(one.keyWith(new Map([[0, digestOf('other')]]))!.digest).not.toBe(one.keyWith(out)!.digest);
+    expect(one.keyWith(only('/out/app', 'other'))!.digest).not.toBe(one.keyWith(out)!.digest);
     expect(one.keyWith(out)!.digest).not.toBe(one.key!.digest);
-    expect(one.keyWith(new Map())!.digest).toBe(one.key!.digest);
-    expect(one.keyWith(new Map([[7, digestOf('none of it')]]))!.digest).toBe(one.key!.digest);
+    expect(one.keyWith(nothing)!.digest).toBe(one.key!.digest);
+    expect(one.keyWith(only('/out/other', 'none of it'))!.digest).toBe(one.key!.digest);
   });
 
   it('goes through stages in between', async () => {
@@ -297,8 +308,63 @@ describe('what a stage takes from others', () => {
       stageOf({ ...project, dockerfile: chain, files: { ...files, 'src/main.go': text } }, 'three');
     const [one, two] = [await of('1'), await of('2')];
     expect(one.key!.digest).not.toBe(two.key!.digest);
-    const content = new Map([[0, digestOf('x')]]);
+    const content = everywhere('x');
     expect(one.keyWith(content)!.digest).toBe(two.keyWith(content)!.digest);
+  });
+
+  describe('by content is that of the paths which it takes', () => {
+    const lines = [
+      'FROM golang:1 AS make',
+      'COPY src /src',
+      'RUN --network=none make',
+      'FROM debian:1 AS first',
+      'COPY --from=make /one /',
+      'FROM first AS second',
+      'COPY --from=make /two /sub/*.txt /',
+      'FROM debian:1 AS mounts',
+      'COPY --from=make /one /',
+      'RUN --network=none --mount=from=make,source=/one,target=/m true',
+      'FROM debian:1 AS behind',
+      'COPY --from=mounts /x /',
+      'FROM debian:1 AS parents',
+      'COPY --from=make --parents /one /',
+      'FROM scratch',
+      'COPY --from=second /a /',
+      'COPY --from=behind /a /',
+      'COPY --from=parents /a /',
+      '',
+    ];
+    const of = (name: string, text = '1') =>
+      stageOf({ ...project, dockerfile: lines.join('\n'), files: { ...files, 'src/main.go': text } }, name);
+    const paths = { '/one': digestOf('1'), '/two': digestOf('2'), '/sub': digestOf('3') };
+    const known = contentOf(new Map([[0, paths]]));
+    const but = (more: Partial<typeof paths>) => contentOf(new Map([[0, { ...paths, ...more }]]));
+    const key = async (name: string, contents: ContentOf, text?: string) =>
+      (await of(name, text)).keyWith(contents)!.digest;
+
+    it('and of no others', async () => {
+      const other = but({ '/two': digestOf('changed') });
+      expect(await key('first', other, '2')).toBe(await key('first', known));
+      expect(await key('first', but({ '/one': digestOf('changed') }))).not.toBe(await key('first', known));
+    });
+
+    it.each(['/one', '/two', '/sub'])('also where the stage that it is built on takes %s', async (path) => {
+      expect(await key('second', known, '2')).toBe(await key('second', known));
+      expect(await key('second', but({ [path]: digestOf('changed') }))).not.toBe(await key('second', known));
+    });
+
+    it('unless more than that is taken, by it or by a stage whose content is not known', async () => {
+      for (const name of ['mounts', 'behind', 'parents'])
+        expect(await key(name, known, '2')).not.toBe(await key(name, known));
+      expect(await key('mounts', but({ '/one': digestOf('changed') }))).not.toBe(await key('mounts', known));
+      expect(await key('behind', but({ '/one': digestOf('changed') }))).not.toBe(await key('behind', known));
+    });
+
+    it('of all that it takes from a stage in one line, or of none', async () => {
+      const half = contentOf(new Map([[0, { '/one': paths['/one'], '/two': paths['/two'] }]]));
+      expect(await key('second', half, '2')).not.toBe(await key('second', half));
+      expect(await key('first', half, '2')).toBe(await key('first', half));
+    });
   });
 
   it('is what lies in a folder that is handed in, as far as it is taken', async () => {
@@ -353,7 +419,7 @@ describe('a key that holds for a time only', () => {
   it('by content is that of the stage alone', async () => {
     const stage = await stageOf(online, 1);
     const later = await stageOf(at(100), 1);
-    const content = new Map([[0, digestOf('x')]]);
+    const content = everywhere('x');
     expect(stage.keyWith(content)!.digest).toBe(later.keyWith(content)!.digest);
   });
 
@@ -365,7 +431,7 @@ describe('a key that holds for a time only', () => {
       key: undefined,
       unkeyed: { reason: 'it takes from stage "build": RUN may use the network, and max-age is 0' },
     });
-    expect(taker.keyWith(new Map([[0, digestOf('x')]]))).toBeDefined();
+    expect(taker.keyWith(everywhere('x'))).toBeDefined();
     expect((await planOf(never)).identity).toMatchObject({ image: undefined, files: undefined });
     expect(await keyOf({ ...project, request: { maxAge: 0 } }, 'build')).toBe(await keyOf(project, 'build'));
   });
@@ -464,7 +530,7 @@ describe('a stage without a key', () => {
     expect(stage.key).toBeUndefined();
     expect(stage.unkeyed?.reason).toMatch(reason);
     expect(stage.unkeyed?.lines?.start).toBe(line);
-    expect(stage.keyWith(new Map())).toBeUndefined();
+    expect(stage.keyWith(nothing)).toBeUndefined();
     expect((await planOf(other)).key).toBeUndefined();
   });
 
@@ -522,9 +588,9 @@ describe('the key of the image', () => {
 
   it('goes by content, too', async () => {
     const [one, two] = [await image(project), await image(withFiles({ 'src/main.go': 'changed' }))];
-    const content = [new Map([[0, digestOf('x')]])];
+    const content = [everywhere('x')];
     expect(one.filesWith(content)!.digest).toBe(two.filesWith(content)!.digest);
-    expect(one.filesWith([new Map()])!.digest).toBe(one.files!.digest);
+    expect(one.filesWith([nothing])!.digest).toBe(one.files!.digest);
   });
 });
 

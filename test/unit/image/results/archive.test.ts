@@ -4,12 +4,17 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, describe, expect, it } from 'vitest';
-import { type TarEntry, type TarMember, writeTar } from '../../../../shared/content/index.ts';
+import { digestOf, type TarEntry, type TarMember, writeTar } from '../../../../shared/content/index.ts';
 import { Failure } from '../../../../shared/host/index.ts';
 import { openDigests } from '../../../../shared/image/files/digests.ts';
-import { emptyDirectory } from '../../../../shared/image/files/tree.ts';
+import { type Directory, emptyDirectory } from '../../../../shared/image/files/tree.ts';
 import { readArchive } from '../../../../shared/image/results/archive.ts';
-import { contentDigest, membersOf } from '../../../../shared/image/results/members.ts';
+import {
+  contentDigest,
+  holdsWhatItSays,
+  membersOf,
+  pathContents,
+} from '../../../../shared/image/results/members.ts';
 import { packTree } from '../../../../shared/image/results/pack.ts';
 import { compress } from '../../../../shared/oci/index.ts';
 import { fileOf, sampleTree } from './sample.ts';
@@ -37,7 +42,7 @@ async function write(members: readonly TarMember[]): Promise<{ file: string; fol
 
 describe('an archive of a stage’s files', () => {
   it('comes back as the tree that was written, plain or compressed', async () => {
-    const packed = (await packTree(sampleTree(), openDigests()))!;
+    const packed = (await packTree(sampleTree(), ['/out'], openDigests()))!;
     const { file, folder } = await write(packed.members);
     const tree = await readArchive(file, folder);
     expect(await contentDigest(tree, openDigests())).toBe(packed.content);
@@ -124,5 +129,74 @@ describe('the digest of a tree', () => {
     tree.children.set('pipe', { type: 'fifo', mode: 0o644, uid: 0, gid: 0 });
     expect(membersOf(tree)).toBeUndefined();
     expect(await contentDigest(tree, openDigests())).toBeUndefined();
+  });
+});
+
+describe('the digests of a tree path by path', () => {
+  const paths = ['/a', '/b', '/b/deep', '/c'];
+  const tree = (change: (folders: Record<'a' | 'b' | 'deep', Directory>) => void = () => {}) => {
+    const [root, a, b, deep] = Array.from({ length: 4 }, () => emptyDirectory()) as [
+      Directory,
+      Directory,
+      Directory,
+      Directory,
+    ];
+    root.children.set('a', a).set('b', b).set('c', fileOf('c'));
+    a.children.set('file', fileOf('a')).set('link', { type: 'symlink', uid: 0, gid: 0, target: 'file' });
+    b.children.set('deep', deep).set('file', fileOf('b'));
+    deep.children.set('file', fileOf('deep'));
+    change({ a, b, deep });
+    return root;
+  };
+  const changed = async (...change: Parameters<typeof tree>) => {
+    const before = (await pathContents(tree(), paths, openDigests()))!;
+    const after = (await pathContents(tree(...change), paths, openDigests()))!;
+    return paths.filter((path) => before[path] !== after[path]);
+  };
+  const linkTo = (target: string) => ({ type: 'symlink', uid: 0, gid: 0, target }) as const;
+
+  it('change with what copies of the path can see, and with nothing else', async () => {
+    expect(await changed()).toEqual([]);
+    expect(await changed(({ a }) => a.children.set('file', fileOf('other')))).toEqual(['/a']);
+    expect(await changed(({ b }) => b.children.set('file', fileOf('other')))).toEqual(['/b']);
+    expect(await changed(({ deep }) => deep.children.set('new', fileOf('n')))).toEqual(['/b', '/b/deep']);
+    expect(await changed(({ a }) => Object.assign(a, { mode: 0o700, uid: 3 }))).toEqual([]);
+    expect(await changed(({ deep }) => Object.assign(deep, { mode: 0o700 }))).toEqual(['/b']);
+  });
+
+  it.each(['/b/file', '../b/file', '/nowhere', '/a/file/below', 'link'])(
+    'stand for the whole tree where a link leads out, as %s does: a pattern may follow it',
+    async (target) => {
+      const led = tree(({ a }) => a.children.set('link', linkTo(target)));
+      const contents = (await pathContents(led, paths, openDigests()))!;
+      expect(contents['/a']).toBe(await contentDigest(led, openDigests()));
+      expect(contents['/b']).toBe((await pathContents(tree(), paths, openDigests()))!['/b']);
+    },
+  );
+
+  it('are those of what a path leads to', async () => {
+    const led = tree(({ b }) => b.children.set('deep', linkTo('../a')));
+    const contents = (await pathContents(led, ['/b/deep/file'], openDigests()))!;
+    const other = tree(({ a, b }) => {
+      a.children.set('file', fileOf('other'));
+      b.children.set('deep', linkTo('../a'));
+    });
+    expect(await pathContents(other, ['/b/deep/file'], openDigests())).not.toEqual(contents);
+  });
+
+  it('are none for what is not kept', async () => {
+    const tree = emptyDirectory();
+    tree.children.set('pipe', { type: 'fifo', mode: 0o644, uid: 0, gid: 0 });
+    expect(await pathContents(tree, ['/pipe'], openDigests())).toBeUndefined();
+  });
+
+  it('are what a stored tree is held to, as the whole is', async () => {
+    const digests = openDigests();
+    const contents = (await pathContents(tree(), paths, digests))!;
+    const content = (await contentDigest(tree(), digests))!;
+    expect(await holdsWhatItSays(tree(), { content, contents }, digests)).toBe(true);
+    expect(await holdsWhatItSays(tree(), { content: digestOf('x'), contents }, digests)).toBe(false);
+    const lie = { ...contents, '/c': digestOf('x') };
+    expect(await holdsWhatItSays(tree(), { content, contents: lie }, digests)).toBe(false);
   });
 });

@@ -58,7 +58,12 @@ function runOf(more: Partial<ResultsRun> = {}): ResultsRun {
 const keyOf = (text: string) => Key.of({ text });
 const key = resultKey(keyOf('a'), ['/out']);
 const keys = new Map([['build linux/amd64', keyOf('a')]]);
-const made = (files: Directory = sampleTree()) => ({ name: 'build linux/amd64', keys: [key], files });
+const made = (files: Directory = sampleTree()) => ({
+  name: 'build linux/amd64',
+  keys: [key],
+  paths: ['/out'],
+  files,
+});
 const wanted = [{ name: 'build linux/amd64', key }];
 const content = (tree: Directory) => contentDigest(tree, openDigests());
 
@@ -99,7 +104,7 @@ describe('results in a repository', () => {
     expect((await results.previous(task))?.get('build linux/amd64')?.parts).toEqual({ text: 'a' });
     expect((await results.recorded(task)).get('build linux/amd64')).toEqual({
       keys: [key],
-      content: await content(sampleTree()),
+      contents: { '/out': await content(sampleTree()) },
     });
   });
 

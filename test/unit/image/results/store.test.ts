@@ -69,7 +69,7 @@ const keyOf = (text: string) => Key.of({ text });
 const key = resultKey(keyOf('a'), ['/out']);
 const name = 'build linux/amd64';
 const keys = new Map([[name, keyOf('a')]]);
-const made = (files: Directory = sampleTree()) => ({ name, keys: [key], files });
+const made = (files: Directory = sampleTree()) => ({ name, keys: [key], paths: ['/out'], files });
 const wanted = [{ name, key }];
 const content = (tree: Directory) => contentDigest(tree, openDigests());
 const bring = async (results = storedResults(store(), runOf())) => {
@@ -86,7 +86,11 @@ describe('results in a store', () => {
     expect(found.content).toBe(await content(sampleTree()));
     expect(await content((await results.fetch(found, task))!)).toBe(await content(sampleTree()));
     expect((await results.previous(task))?.get(name)?.parts).toEqual({ text: 'a' });
-    expect((await results.recorded(task)).get(name)).toEqual({ keys: [key], content: found.content });
+    expect((await results.recorded(task)).get(name)).toEqual({
+      keys: [key],
+      contents: found.contents,
+    });
+    expect(found.contents).toEqual({ '/out': found.content });
     expect(lines).toEqual([]);
   });
 
@@ -173,7 +177,11 @@ describe('a store that fails', () => {
     tree.children.set('other', fileOf('other'));
     await storedResults(store(), runOf()).save([made()], keys, task);
     const run = runOf({ subject: ['another'] });
-    await storedResults(store(), run).save([{ name, keys: [other], files: tree }], keys, task);
+    await storedResults(store(), run).save(
+      [{ name, keys: [other], paths: ['/out'], files: tree }],
+      keys,
+      task,
+    );
     renameSync(path(other), path());
     expect(await bring()).toBeUndefined();
     expect(await bring(storedResults(store(), runOf({ subject: ['third'] })))).toBeUndefined();
