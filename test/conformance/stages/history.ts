@@ -1,5 +1,6 @@
 import type { OracleBuild, Seen } from './oracle.ts';
 import type { OurBuild } from './ours.ts';
+import type { Steps } from './progress.ts';
 import type { StageCase } from './stage-case.ts';
 import type { State } from './state.ts';
 
@@ -18,7 +19,7 @@ export class History {
   readonly #case: StageCase;
   readonly #built: Built[] = [];
   /** Random numbers of stages: which of ours stands for which of the oracle's. */
-  readonly #ours = new Map<string, string>();
+  readonly #ours = new Map<string, Set<string>>();
   readonly #theirs = new Map<string, string>();
 
   constructor(one: StageCase) {
@@ -36,18 +37,23 @@ export class History {
   }
 
   /** The same number again means reuse, another one a new run; in both builds it has to be the same of the two. */
-  #numbers({ oracle, ours }: Built): string[] {
+  #numbers({ state, oracle, ours }: Built): string[] {
+    const again = runAgain(state, oracle.steps);
     const wrong: string[] = [];
     for (const [platform, { tree }] of Object.entries(oracle.images))
       for (const [path, theirs] of Object.entries(tree)) {
         const mine = ours.images[platform]?.tree[path];
         if (!isRandom(path) || isTwin(path) || mine === undefined) continue;
         const before = this.#ours.get(theirs);
-        if (before !== undefined && before !== mine)
+        if (
+          before !== undefined &&
+          !before.has(mine) &&
+          !again.some((stage) => path.endsWith(`nonce-${stage}`))
+        )
           wrong.push(`needless rebuild: ${platform} /${path} was made anew, BuildKit had it in its cache`);
         if (before === undefined && this.#theirs.has(mine))
           wrong.push(`wrong reuse: ${platform} /${path} is of an earlier run, BuildKit had to make it anew`);
-        this.#ours.set(theirs, mine);
+        this.#ours.set(theirs, new Set([...(before ?? []), mine]));
         this.#theirs.set(mine, theirs);
       }
     for (const [platform, { tree }] of Object.entries(ours.images)) {
@@ -58,10 +64,9 @@ export class History {
     return wrong;
   }
 
-  /** The stages whose RUNs were run, by what the two builders told. Files of a stage cross, not its layers: its base runs with it. */
+  /** The stages whose RUNs were run, by what the two builders told. */
   #runs({ state, oracle, ours }: Built): string[] {
-    const { ran, touched } = oracle.steps;
-    const expected = new Set([...ran, ...[...touched].flatMap((stage) => basesOf(stage, state))]);
+    const expected = new Set([...oracle.steps.ran, ...runAgain(state, oracle.steps)]);
     for (const stage of this.#case.lifted ?? []) expected.delete(stage);
     const runStages = new Set([...expected].filter((stage) => hasRun(stage, state)));
     const [mine, theirs] = [list(ours.steps.ran), list(runStages)];
@@ -134,6 +139,8 @@ function treesOf({ images }: OracleBuild): string {
 interface Stage {
   readonly name: string;
   readonly base: string;
+  /** Stages that it needs with all that they are. */
+  readonly whole: readonly string[];
   readonly runs: boolean;
   readonly triggers: boolean;
 }
@@ -145,21 +152,32 @@ function stagesOf({ dockerfile }: State): Stage[] {
     .filter((text) => text.startsWith('FROM '))
     .map((text, index) => {
       const [, base, name] = /^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?/.exec(text)!;
+      const taken = [/--mount=\S*from=([^,\s]+)/g, /--parents --from=(\S+)/g].flatMap((form) =>
+        [...text.matchAll(form)].map(([, from]) => from!),
+      );
       return {
         name: name ?? `stage-${index}`,
         base: base!,
+        whole: [base!, ...taken],
         runs: /^RUN /m.test(text),
         triggers: /^ONBUILD RUN /m.test(text),
       };
     });
 }
 
-function basesOf(stage: string, state: State): string[] {
+/**
+ * Stages that have to run again with those that BuildKit made anew, although it has them in its cache: files of a stage cross, not its
+ * layers, so a stage that is built upon, mounted or copied with its parent folders is carried out for the one that needs it
+ * (docs/decisions/stage-results.md).
+ */
+function runAgain(state: State, { touched }: Steps): string[] {
   const stages = stagesOf(state);
-  const base = stages.find(({ name }) => name === stage)?.base;
-  return base !== undefined && stages.some(({ name }) => name === base)
-    ? [base, ...basesOf(base, state)]
-    : [];
+  const needs = (name: string): string[] => {
+    const whole = stages.find((stage) => stage.name === name)?.whole ?? [];
+    const known = whole.filter((one) => stages.some((stage) => stage.name === one));
+    return known.flatMap((one) => [one, ...needs(one)]);
+  };
+  return [...new Set([...touched].flatMap(needs))];
 }
 
 function hasRun(stage: string, state: State): boolean {

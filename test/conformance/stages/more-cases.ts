@@ -531,9 +531,9 @@ COPY conf /conf
 RUN ${nonce('/nonce-tools')}
 FROM @alpine@ AS build
 COPY src/main.txt /
-RUN --mount=from=tools,target=/tools cat /tools/conf/* /main.txt > /out && cat /tools/nonce-tools > /nonce-seen && ${nonce('/nonce-build')}
+RUN --mount=from=tools,target=/tools cat /tools/conf/* /main.txt > /out && mkdir /seen && cp /tools/nonce-tools /seen && ${nonce('/nonce-build')}
 FROM scratch AS final
-COPY --from=build /out /nonce-seen /nonce-build /`,
+COPY --from=build /out /nonce-build /seen/nonce-tools /`,
   },
   {
     name: 'a Go program with its modules beside it',
