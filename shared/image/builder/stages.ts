@@ -139,6 +139,8 @@ class StageMaker {
   readonly #guessed = new Set<number>();
   /** Keys that were asked for. */
   readonly #asked = new Set<Digest>();
+  /** Keys that stages will have if others come out as the last time, and that the store has. */
+  readonly #promised = new Set<Digest>();
   /** Lifted stages that a builder has to run after all. */
   readonly #demoted = new Set<number>();
   readonly #underway = new Map<number, Promise<void>>();
@@ -163,6 +165,7 @@ class StageMaker {
 
   async make(): Promise<MadeStages> {
     await this.#lookUp();
+    await this.#lookAhead();
     const roots = this.#roots.map(({ index }) => index);
     for (let demand = this.#demand(roots); !isMet(demand); demand = this.#demand(roots)) {
       const taken = [...demand.takes].map((index) => this.#take(index));
@@ -357,8 +360,46 @@ class StageMaker {
     if (needed.some((index) => !this.#files.has(index))) return;
     await this.#solve(wave, needed);
     if (!this.#making.reuse) return;
-    const open = [...this.#candidates.values()].filter(({ index }) => !this.#files.has(index));
-    await this.#find(open.map((one) => [one, keyByContent(one, contentOf(this.#contents))] as const));
+    await this.#findByContent();
+  }
+
+  /** Looks for stages by what others came out as: one that is found may lead to the next. */
+  async #findByContent(): Promise<void> {
+    const open = [...this.#candidates.values()].filter(({ index }) => !this.#isAtHand(index));
+    const known = contentOf(this.#contents);
+    const before = this.#found.size;
+    await this.#find(open.map((one) => [one, keyByContent(one, known)] as const));
+    if (this.#found.size > before) await this.#findByContent();
+  }
+
+  #isAtHand(index: number): boolean {
+    return this.#files.has(index) || this.#found.has(index);
+  }
+
+  /** Asks, all at once, for what there would be if stages that have to be made came out as the last time. */
+  async #lookAhead(): Promise<void> {
+    const { results, reuse } = this.#making;
+    if (results === undefined || !reuse || this.#recorded.size === 0) return;
+    const expected = contentOf(this.#expected());
+    const open = [...this.#candidates.values()].filter(({ index }) => !this.#isAtHand(index));
+    const wanted = open.flatMap((one) => {
+      const key = keyByContent(one, expected);
+      return key === undefined || this.#asked.has(key) ? [] : [{ name: one.name, key }];
+    });
+    if (wanted.length === 0) return;
+    for (const key of (await results.find(wanted, this.#task)).keys()) this.#promised.add(key);
+    // What was found by its own key may be all that others wait for.
+    await this.#findByContent();
+  }
+
+  /** What stages came out as, or else what they came out as the last time. */
+  #expected(): Map<number, PathContents> {
+    const expected = new Map(this.#contents);
+    for (const { index, name } of this.#candidates.values()) {
+      const before = this.#recorded.get(name);
+      if (before !== undefined && !expected.has(index)) expected.set(index, before.contents);
+    }
+    return expected;
   }
 
   *#takenBy(index: number): Generator<number> {
@@ -367,22 +408,16 @@ class StageMaker {
   }
 
   /**
-   * Whether the record has the stage under the key that it will have if the stages which it takes from come out as they did the last
+   * Whether the store has the stage under the key that it will have if the stages which it takes from come out as they did the last
    * time. Of a stage that has no key no record knows what it came out as; then it is worth a try, once.
    */
   #mayBeFound(index: number): boolean {
     const candidate = this.#candidates.get(index);
-    const recorded = candidate === undefined ? undefined : this.#recorded.get(candidate.name);
-    if (candidate === undefined || recorded === undefined) return false;
-    const expected = new Map(this.#contents);
-    for (const { index: other, name } of this.#candidates.values()) {
-      const before = this.#recorded.get(name);
-      if (before !== undefined && !expected.has(other)) expected.set(other, before.contents);
-    }
-    const known = contentOf(expected);
+    if (candidate === undefined) return false;
+    const known = contentOf(this.#expected());
     const key = keyByContent(candidate, known);
-    if (key !== undefined) return !this.#asked.has(key) && recorded.keys.includes(key);
-    if (this.#guessed.has(index)) return false;
+    if (key !== undefined) return this.#promised.has(key) && !this.#asked.has(key);
+    if (this.#guessed.has(index) || !this.#recorded.has(candidate.name)) return false;
     const guessed: ContentOf = (other, paths) =>
       known(other, paths) ?? (this.#candidates.has(other) ? UNKNOWN : undefined);
     if (keyByContent(candidate, guessed) === undefined) return false;
