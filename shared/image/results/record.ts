@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Digest, digestOf, isDigest, Key, type KeyPart } from '../../content/index.ts';
-import type { FoundResult, PathContents, RecordedResult } from './results.ts';
+import type { FoundResult, KnownResult, PathContents, RecordedResult } from './results.ts';
 
 /** The names that a run's results and records go by. */
 export interface ResultsRun {
@@ -44,6 +44,14 @@ export function recordName({ subject }: ResultsRun, branch: string): string {
 /** The key under which a stage's files are stored: that of the stage, and which of its paths are handed over. */
 export function resultKey(stage: Key, paths: readonly string[]): Digest {
   return digestOf(JSON.stringify(['stage result 1', stage.digest, [...paths].sort()]));
+}
+
+/** Keys that an entry has at most: one found by content gets one more with every change in front of it. */
+const MOST_KEYS = 32;
+
+/** The keys of a result that was found under one of its own, and has others now: the newest first. */
+export function keysOfKnown({ keys, found }: KnownResult, before: readonly Digest[]): Digest[] {
+  return [...new Set([...keys, found.key, ...before])].slice(0, MOST_KEYS);
 }
 
 /** Keys with their parts, as text. */

@@ -38,6 +38,7 @@ import {
   decodeKeys,
   encodeKeys,
   KnownResults,
+  keysOfKnown,
   nextEntries,
   type RecordEntry,
   type ResultsRun,
@@ -254,10 +255,10 @@ class RegistryResults implements StageResults {
     return { name, keys, content, contents, size: descriptor.size, place: { descriptor, diffId } };
   }
 
-  #renamed({ name, keys, found }: KnownResult): Entry {
-    const entry = this.#known.get(found.key);
+  #renamed(result: KnownResult): Entry {
+    const entry = this.#known.get(result.found.key);
     if (entry === undefined) throw new Error('A result is kept that was not found.');
-    return { ...entry, name, keys: [...new Set([...keys, found.key])] };
+    return { ...entry, name: result.name, keys: keysOfKnown(result, entry.keys) };
   }
 
   async #keepRecord(entries: readonly Entry[], keys: ReadonlyMap<string, Key>, task: Task): Promise<void> {

@@ -19,6 +19,7 @@ import {
   decodeKeys,
   encodeKeys,
   KnownResults,
+  keysOfKnown,
   nextEntries,
   type RecordEntry,
   type ResultsRun,
@@ -216,7 +217,7 @@ class StoredResults implements StageResults {
     if (!('files' in result)) {
       const entry = this.#known.get(result.found.key);
       if (entry === undefined) return undefined;
-      return { ...entry, name: result.name, keys: [...new Set([...entry.keys, ...result.keys])] };
+      return { ...entry, name: result.name, keys: keysOfKnown(result, entry.keys) };
     }
     return await this.#attempt(`The result of ${result.name} is not kept`, task, () => this.#upload(result));
   }
