@@ -308,19 +308,30 @@ function contextsFor(
     else if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value) && !/^git@/.test(value))
       contexts.set(name, { kind: 'directory', path: value });
   }
-  const names = dockerfile.stages.flatMap((stage) => [
-    String(stage.index),
-    ...(stage.name === undefined ? [] : [stage.name]),
-  ]);
+  const names = dockerfile.stages.flatMap(({ name }) => name ?? []);
   for (const [given, directory] of Object.entries(request.handedIn)) {
     const name = given.toLowerCase();
-    if (!names.includes(name))
-      throw new Failure(
-        `The stage "${given}" that is handed in is not in ${dockerfile.path}; its stages are ${names.join(', ')}.${didYouMean(name, names)}`,
-      );
+    if (!names.includes(name)) throw notHandedIn(given, dockerfile, names);
     contexts.set(name, { kind: 'directory', path: existingDirectory(given, directory(platform), request) });
   }
   return contexts;
+}
+
+/** A builder replaces stages by their names alone. */
+function notHandedIn(given: string, { path, stages }: Dockerfile, names: readonly string[]): Failure {
+  const numbered = stages.find(({ index }) => String(index) === given);
+  if (numbered === undefined) {
+    const known = names.length === 0 ? 'none of its stages has a name' : `its stages are ${names.join(', ')}`;
+    return new Failure(
+      `The stage "${given}" that is handed in is not in ${path}; ${known}.${didYouMean(given.toLowerCase(), names)}`,
+    );
+  }
+  const { name, opening } = numbered;
+  const instead = name === undefined ? 'which this one has not: write FROM … AS name' : `here "${name}"`;
+  return new Failure(
+    `The stage that is handed in is called by its number, ${given}; accepted is its name, ${instead}.`,
+    { location: { file: path, line: opening.lines.start } },
+  );
 }
 
 function existingDirectory(stage: string, path: string, request: ImageRequest): string {

@@ -93,7 +93,21 @@ const mistakes: readonly Bad[] = [
     name: 'a stage to hand in that is not there',
     inputs: { stages: 'biuld=.' },
     dockerfile: staged,
-    says: /^The stage "biuld" that is handed in is not in Dockerfile; its stages are 0, build, 1\. Did you mean "build"\?$/,
+    says: /^The stage "biuld" that is handed in is not in Dockerfile; its stages are build\. Did you mean "build"\?$/,
+  },
+  {
+    name: 'a stage to hand in by its number',
+    inputs: { stages: '0=.' },
+    dockerfile: staged,
+    says: /^The stage that is handed in is called by its number, 0; accepted is its name, here "build"\.$/,
+    line: 1,
+  },
+  {
+    name: 'a stage to hand in that has no name',
+    inputs: { stages: '1=.' },
+    dockerfile: staged,
+    says: /^The stage that is handed in is called by its number, 1; accepted is its name, which this one has not: write FROM … AS name\.$/,
+    line: 3,
   },
   {
     name: 'a folder to hand in that is not there',
