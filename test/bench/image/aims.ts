@@ -110,7 +110,7 @@ function limitOf(
  * `leaf file, stage run by BuildKit: at most twice the bytes of the pruned cache's change plus the image's` has no figure of a peer to
  * be compared with: the bytes are told.
  */
-function leafBytes(samples: readonly Sample[]): string {
+export function leafBytes(samples: readonly Sample[]): string {
   const rows = samples
     .filter(({ scenario, contender }) => scenario === 'leaf file' && contender === 'slipway-buildkit')
     .map((sample) => [

@@ -1,5 +1,5 @@
 import { megabytes, seconds, table } from '../table.ts';
-import { aims } from './aims.ts';
+import { aims, leafBytes } from './aims.ts';
 import { type ExampleName, exampleNames, type Scenario, scenarios, serviceScenarios } from './examples.ts';
 import { down, type Figure, type Outcome, outcome, up, wall } from './figures.ts';
 import type { ShapeName } from './link.ts';
@@ -24,7 +24,8 @@ export function report(samples: readonly Sample[]): string {
       const own = samples.filter((sample) => sample.example === example && sample.shape === shape);
       if (own.length > 0) parts.push(`**${example}, ${describe[shape]}**`, part(own, example, shape));
     }
-  if (parts.length > 0) parts.push('**The aims of the issue**', aims(samples), circumstances(samples));
+  if (parts.length > 0)
+    parts.push('**The aims of the issue**', aims(samples), leafBytes(samples), circumstances(samples));
   return parts.join('\n\n');
 }
 
