@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { KeptFile, Restored } from '../cache/index.ts';
 import type { GoIdentity, GoPlan } from './plan.ts';
-import { PROGRAMS, Records } from './record.ts';
+import { PROGRAMS, Records, writeAtomically } from './record.ts';
 import type { GoEnvironment } from './toolchain.ts';
 
 /** The names of a run that a cache entry's key is made of. */
@@ -75,16 +75,21 @@ export function objectsCache(plan: GoPlan, environment: GoEnvironment, run: Cach
   return objectsCacheOf([plan.module.path, compiled, plan.settings, targets], environment, run);
 }
 
-/** The same for a build that has no plan, such as one of a Dockerfile; `what` tells it from other builds of the repository. */
+/**
+ * The same for a build that has no plan, such as one of a Dockerfile; `what` tells it from other builds of the repository. Builds that
+ * differ in their `variant` alone start from each other's objects where they have none of their own.
+ */
 export function objectsCacheOf(
   what: readonly unknown[],
   environment: Pick<GoEnvironment, 'GOHOSTOS' | 'GOHOSTARCH' | 'GOVERSION' | 'GOCACHE'>,
   run: CacheRun,
+  variant?: readonly unknown[],
 ): GoCache {
   const { GOHOSTOS, GOHOSTARCH, GOVERSION, GOCACHE } = environment;
   const identity = hash(what);
   const base = `slipway-go-objects-v1-${GOHOSTOS}-${GOHOSTARCH}-${GOVERSION}-${identity}`;
-  return { kind: 'objects', ...keysOf(base, run), folder: GOCACHE, sums: [] };
+  const keys = keysOf(base, run, variant === undefined ? '' : `${hash(variant)}.`);
+  return { kind: 'objects', ...keys, folder: GOCACHE, sums: [] };
 }
 
 /** Downloaded modules, keyed by go.sum. Undefined for a module that downloads nothing: a vendored one, or one without dependencies. */
@@ -130,9 +135,42 @@ function readSums(file: string): string[] {
     });
 }
 
-/** Whether all that go.sum lists is on this machine already, so that there is nothing to restore. */
-export function isComplete({ kind, folder, sums }: GoCache): boolean {
-  return kind === 'modules' && sums.every((sum) => existsSync(join(folder, fileOfSum(sum))));
+/**
+ * Whether all that go.sum lists, or all that the entry of this key is known to hold, is on this machine already: then there is nothing
+ * to restore. go.sum lists more than a build downloads, such as what only the tests of modules need.
+ */
+export function isComplete(cache: GoCache): boolean {
+  const { kind, folder, sums } = cache;
+  if (kind !== 'modules') return false;
+  const here = (files: readonly string[]) => files.every((file) => existsSync(join(folder, file)));
+  return here(sums.map(fileOfSum)) || here(heldFiles(cache) ?? ['?']);
+}
+
+/** Beside the downloads, so that it goes when they go. */
+function noteOfHeld({ folder, key }: GoCache): string {
+  return join(dirname(folder), 'slipway', `${hash(key)}.json`);
+}
+
+function heldFiles(cache: GoCache): readonly string[] | undefined {
+  try {
+    const files: unknown = JSON.parse(readFileSync(noteOfHeld(cache), 'utf8'));
+    return Array.isArray(files) && files.every((file) => typeof file === 'string') ? files : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Remembers on this machine what the entry of the cache's own key holds. Where that cannot be written, it is restored again. */
+export function noteHeld(cache: GoCache, result: Restored): void {
+  if (cache.kind !== 'modules' || result.kind !== 'restored' || !result.exact) return;
+  const note = noteOfHeld(cache);
+  const names = result.files.map(({ name }) => name).filter((name) => !name.endsWith('.ziphash'));
+  try {
+    mkdirSync(dirname(note), { recursive: true });
+    writeAtomically(note, JSON.stringify(names));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+  }
 }
 
 /**
@@ -165,11 +203,11 @@ function escaped(path: string): string {
  * A key of the run's branch, and the beginnings of what it may restore: its own, its base's and the default branch's. GitHub's service
  * holds to that by itself; a folder that runners share does not, and a feature branch must not hand programs to the default branch.
  */
-function keysOf(base: string, run: CacheRun): { key: string; prefixes: string[] } {
-  const own = `${base}-${branchPart(run.branch ?? 'detached')}~`;
+function keysOf(base: string, run: CacheRun, variant = ''): { key: string; prefixes: string[] } {
   const others = [run.baseBranch, run.defaultBranch].filter((one): one is string => Boolean(one));
-  const prefixes = [own, ...others.map((branch) => `${base}-${branchPart(branch)}~`)];
-  return { key: `${own}${run.sha}`, prefixes: [...new Set(prefixes)] };
+  const branches = [run.branch ?? 'detached', ...others].map((branch) => `${base}-${branchPart(branch)}~`);
+  const prefixes = [...branches.map((branch) => branch + variant), ...branches];
+  return { key: `${prefixes[0]}${run.sha}`, prefixes: [...new Set(prefixes)] };
 }
 
 /** A branch in characters that every store takes. `~` and `^` are none that a branch can hold: no other branch's part begins like it. */
@@ -255,7 +293,7 @@ export type Gain =
 
 /** New content below this share of the whole costs the next run less to make again than this one to store. */
 const WORTH = 0.01;
-const WORTH_BYTES = 2 ** 20;
+const WORTH_BYTES = 8 * 2 ** 20;
 /** An entry of which this share is dead weight is stored anew although nothing was gained. */
 const DEAD = 0.25;
 

@@ -16,6 +16,7 @@ import {
   type GoCache,
   gainOf,
   isComplete,
+  noteHeld,
   type RestoredCache,
   restoredCache,
 } from './caches.ts';
@@ -39,6 +40,7 @@ export async function restoreGoCaches(
         const modified = cache.kind === 'objects' ? { modified: backdated(since) } : {};
         const result = await restore(store, { ...options, key, prefixes, into: folder, ...modified });
         forgetHashes(cache, result);
+        noteHeld(cache, result);
         own.note(describeRestored(result));
         return restoredCache(cache, since, result);
       }),

@@ -2,13 +2,16 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { directoryStore, save } from '../../../shared/cache/index.ts';
+import { directoryStore, type Restored, save } from '../../../shared/cache/index.ts';
 import {
+  announcedModule,
   filesToKeep,
   type GoCache,
   gainOf,
   isComplete,
   modulesCache,
+  noteHeld,
+  objectsCacheOf,
   programsCache,
   type RestoredCache,
 } from '../../../shared/go/caches.ts';
@@ -97,6 +100,42 @@ it('restored modules are verified by Go: an entry cannot bring the hashes that G
   const into = { ...cache('modules', ['m v1.0.0']), folder: join(folder, 'mod') };
   await restoreGoCaches(store, [into], silent, { temporary: folder });
   expect(readdirSync(join(into.folder, 'm/@v')).sort()).toEqual(['v1.0.0.mod', 'v1.0.0.zip']);
+});
+
+describe('modules on this machine', () => {
+  const modules = () => ({
+    ...cache('modules', ['example.com/a v1.0.0', 'example.com/only-in-tests v1.0.0']),
+    folder: join(folder, 'cache/download'),
+  });
+  const entry = (exact: boolean): Restored => ({
+    kind: 'restored',
+    key: 'k',
+    exact,
+    files: [{ name: 'example.com/a/@v/v1.0.0.zip', size: 1 }],
+    milliseconds: 1,
+  });
+
+  it('are all there when those of the entry are, though go.sum lists more', () => {
+    put('cache/download/example.com/a/@v/v1.0.0.zip');
+    expect(isComplete(modules())).toBe(false);
+    noteHeld(modules(), entry(false));
+    expect(isComplete(modules())).toBe(false);
+    noteHeld(modules(), entry(true));
+    expect(isComplete(modules())).toBe(true);
+    expect(isComplete({ ...modules(), key: 'of another go.sum' })).toBe(false);
+    rmSync(join(folder, 'cache/download/example.com/a/@v/v1.0.0.zip'));
+    expect(isComplete(modules())).toBe(false);
+  });
+
+  it('tells a download from a zip that Go only has to check', () => {
+    put('cache/download/example.com/a/@v/v1.0.0.zip', 'x', 1_000_000);
+    const line = (module: string) => announcedModule(`go: downloading ${module}`, folder, 2_000_000);
+    expect(line('example.com/a v1.0.0')).toEqual({ module: 'example.com/a v1.0.0', downloaded: false });
+    expect(line('example.com/b v1.0.0')?.downloaded).toBe(true);
+    put('cache/download/example.com/b/@v/v1.0.0.zip', 'x', 2_000_001);
+    expect(line('example.com/b v1.0.0')?.downloaded).toBe(true);
+    expect(announcedModule('go: finding module', folder, 0)).toBeUndefined();
+  });
 });
 
 describe('what is worth an upload', () => {
@@ -193,6 +232,19 @@ describe('keys', () => {
       [of(other), of(one)],
     ] as const)
       expect(a.prefixes.filter((prefix) => b.key.startsWith(prefix))).toEqual([]);
+  });
+
+  it('of objects begin with what another variant of the build left, on the same branches alone', () => {
+    const environment = { GOHOSTOS: 'linux', GOHOSTARCH: 'amd64', GOVERSION: 'go1.26.0', GOCACHE: '/c' };
+    const of = (variant: string, branch: string) =>
+      objectsCacheOf(['m'], environment, { branch, defaultBranch: 'main', sha: 'abc' }, [variant]);
+    const [one, other, stranger] = [of('one', 'topic'), of('other', 'main'), of('other', 'elsewhere')];
+    const found = (cache: GoCache, key: string) =>
+      cache.prefixes.findIndex((prefix) => key.startsWith(prefix));
+    expect(found(one, one.key)).toBe(0);
+    expect(found(one, of('one', 'main').key)).toBeLessThan(found(one, of('other', 'topic').key));
+    expect(found(one, other.key)).toBeGreaterThan(0);
+    expect(found(one, stranger.key)).toBe(-1);
   });
 
   it('are short enough for a file name and hold no comma, whatever the branch', () => {
