@@ -13,7 +13,7 @@ import { type BuildxRun, runBuildx } from './buildx.ts';
 import { writeDockerfile } from './dockerfile.ts';
 import { type HandedIn, handIn } from './hand-in.ts';
 import { replaceStages, withStages } from './handover.ts';
-import { pinnedContexts } from './pins.ts';
+import { holdBases, pinnedBases, pinnedContexts } from './pins.ts';
 import type { BuildStep } from './progress.ts';
 import type { BuilderRun, PinnedDigest } from './run.ts';
 
@@ -96,7 +96,12 @@ async function callsOver(
   const { plan, builder, platforms } = derivation;
   const atHand = await contextsAtHand(derivation);
   const names = new Map([...atHand.keys()].map((index) => [index, `slipway-stage-${index}`]));
-  const source = replaceStages(seeded?.source ?? plan.dockerfile.source, plan.dockerfile, names);
+  const held = holdBases(
+    seeded?.source ?? plan.dockerfile.source,
+    plan.dockerfile,
+    await basesOf(derivation),
+  );
+  const source = replaceStages(held, plan.dockerfile, names);
   const contexts = {
     ...plan.request.contexts,
     ...(await pinnedOf(derivation)),
@@ -164,6 +169,14 @@ async function pinnedOf({ plan, platforms, pins }: Derivation): Promise<Readonly
     platforms.map(({ plan: { platform }, runs }) => pinnedContexts(plan, runs, platform, pins)),
   );
   return Object.assign({}, ...all);
+}
+
+async function basesOf({ plan, platforms, pins }: Derivation): Promise<ReadonlyMap<number, string>> {
+  return await pinnedBases(
+    plan,
+    platforms.flatMap(({ runs }) => runs),
+    pins,
+  );
 }
 
 /** The contexts of stages that are at hand for every platform: a line of the Dockerfile is the same for all of them. */

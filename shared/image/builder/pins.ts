@@ -1,5 +1,6 @@
-import type { ResolvedStage } from '../../dockerfile/index.ts';
-import { formatReference, type Platform, parseReference } from '../../oci/index.ts';
+import type { Dockerfile, ResolvedStage } from '../../dockerfile/index.ts';
+import { formatReference, isLayoutReference, type Platform, parseReference } from '../../oci/index.ts';
+import { placeholder } from '../mounts/rewrite.ts';
 import type { ImagePlan } from '../plan.ts';
 import type { PinnedDigest } from './run.ts';
 
@@ -13,21 +14,76 @@ export async function pinnedContexts(
   platform: Platform,
   digestOf: PinnedDigest,
 ): Promise<Readonly<Record<string, string>>> {
-  const taken = new Set(dockerfile.stages.map(({ name }) => name));
   const pinned: Record<string, string> = {};
   await Promise.all(
     imagesOf(stages, platform).map(async ({ reference, on }) => {
-      if (parseReference(reference).digest !== undefined) return;
-      const digest = await digestOf(reference, on);
+      const digest = await unpinned(reference, on, digestOf);
       if (digest === undefined) return;
-      const given = Object.entries(request.contexts).filter(([, value]) => means(value, reference));
-      // A context named like a stage would stand for the stage.
-      const names = given.length > 0 ? given.map(([name]) => name) : [familiar(reference)];
-      for (const name of names.filter((one) => given.length > 0 || !taken.has(one.toLowerCase())))
-        pinned[name] = `docker-image://${reference}@${digest}`;
+      const given = contextsOf(request.contexts, reference);
+      const scheme = isLayoutReference(reference) ? '' : 'docker-image://';
+      for (const name of given.length > 0 ? given : freeName(reference, dockerfile))
+        pinned[name] = `${scheme}${reference}@${digest}`;
     }),
   );
   return pinned;
+}
+
+/**
+ * The bases of stages that no context can hold to their digests, `FROM golang AS golang`: one with the name of the base would stand for
+ * the stage. They are written into the Dockerfile, see `holdBases`. A base that is another one for each platform has no one line.
+ */
+export async function pinnedBases(
+  { request, dockerfile }: ImagePlan,
+  stages: readonly ResolvedStage[],
+  digestOf: PinnedDigest,
+): Promise<ReadonlyMap<number, string>> {
+  const pinned = stages.map(async ({ index, base, platform }) => {
+    if (base.kind !== 'image' || isLayoutReference(base.reference)) return [];
+    if (contextsOf(request.contexts, base.reference).length > 0) return [];
+    if (freeName(base.reference, dockerfile).length > 0) return [];
+    const digest = await unpinned(base.reference, platform, digestOf);
+    return digest === undefined ? [] : [[index, `${base.reference}@${digest}`] as const];
+  });
+  const found = (await Promise.all(pinned)).flat();
+  const isOne = (index: number, reference: string) =>
+    found.every(([other, another]) => other !== index || another === reference);
+  return new Map(found.filter(([index, reference]) => isOne(index, reference)));
+}
+
+/** A Dockerfile in which stages start from other references, on the lines where they started before. */
+export function holdBases(
+  source: string,
+  { stages }: Dockerfile,
+  references: ReadonlyMap<number, string>,
+): string {
+  const lines = source.split('\n');
+  for (const [index, reference] of references) {
+    const stage = stages[index]!;
+    const { start, end } = stage.opening.lines;
+    const platform = stage.platform === undefined ? '' : `--platform=${stage.platform} `;
+    lines.fill('', start - 1, end);
+    lines[start - 1] = `FROM ${platform}${reference} AS ${stage.name ?? placeholder(stage)}`;
+  }
+  return lines.join('\n');
+}
+
+/** The digest to hold a reference to; undefined for one that says it itself, and where it is not known. */
+async function unpinned(reference: string, on: Platform, digestOf: PinnedDigest) {
+  const isHeld = isLayoutReference(reference)
+    ? /@sha256:[0-9a-f]{64}$/.test(reference)
+    : parseReference(reference).digest !== undefined;
+  return isHeld ? undefined : await digestOf(reference, on);
+}
+
+/** The name by which a builder looks up whether a context stands for the reference, unless that is the name of a stage. */
+function freeName(reference: string, { stages }: Dockerfile): string[] {
+  const name = familiar(reference);
+  return stages.some((stage) => stage.name === name.toLowerCase()) ? [] : [name];
+}
+
+/** Names of the given contexts that stand for a reference. */
+function contextsOf(contexts: ImagePlan['request']['contexts'], reference: string): string[] {
+  return Object.entries(contexts).flatMap(([name, value]) => (means(value, reference) ? [name] : []));
 }
 
 interface UsedImage {
@@ -54,6 +110,7 @@ function imagesOf(stages: readonly ResolvedStage[], platform: Platform): UsedIma
 }
 
 function means(context: string, reference: string): boolean {
+  if (isLayoutReference(reference)) return context === reference;
   if (!context.startsWith('docker-image://')) return false;
   const named = parseReference(context.slice('docker-image://'.length));
   return formatReference({ tag: 'latest', ...named }) === reference;

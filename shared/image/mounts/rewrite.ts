@@ -26,7 +26,7 @@ export function seededSource(
 }
 
 /** The name of a stage that the Dockerfile gives none. */
-export function placeholder({ index }: ResolvedStage): string {
+export function placeholder({ index }: Pick<ResolvedStage, 'index'>): string {
   return `slipway-stage-${index}`;
 }
 
