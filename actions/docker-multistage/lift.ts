@@ -43,9 +43,10 @@ export class LiftCaches {
     await this.#caches.restoreOnce(
       (run) => [
         objectsCacheOf(
-          ['lifted', context, file, target, platforms, images],
+          ['lifted', modules.map(({ path }) => path)],
           { ...environment, GOVERSION: version },
           run,
+          [context, file, target, platforms, images],
         ),
         ...modules.map((module) => modulesCache({ module, flags: { mod: '' } }, environment)),
       ],
