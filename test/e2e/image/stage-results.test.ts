@@ -284,6 +284,56 @@ function suite(host: () => string, alpine: () => string, under: () => Under): vo
     expect(fourth.files.random).not.toBe(first.files.random);
   });
 
+  it('looks for each stage at what it takes, and at what those take that it is built on', async () => {
+    const one = project(host(), under());
+    const lines = (log: string) => [
+      `FROM ${alpine()} AS dep`,
+      `RUN --network=none echo same > /dep && echo ${log} > /log`,
+      `FROM ${alpine()} AS first`,
+      'COPY --from=dep /dep /dep',
+      `RUN --network=none ${random} > /random`,
+      `FROM ${alpine()} AS base`,
+      'COPY --from=dep /log /log',
+      'FROM base AS second',
+      'COPY --from=dep /dep /dep',
+      `RUN --network=none ${random} > /random`,
+      'FROM scratch',
+      'COPY --from=first /random /first',
+      'COPY --from=second /random /second',
+    ];
+    one.dockerfile(...lines('one'));
+    const before = await one.build();
+    one.dockerfile(...lines('two'));
+    await under().forget();
+    const after = await one.build();
+    expect(after.how).toEqual({ 0: 'built', 1: 'restored', 3: 'built' });
+    expect(after.files.first).toBe(before.files.first);
+    expect(after.files.second).not.toBe(before.files.second);
+  });
+
+  it('goes on from a stage that is found to what is behind it', async () => {
+    const one = project(host(), under());
+    const lines = (comment: string) => [
+      `FROM ${alpine()} AS dep`,
+      `RUN --network=none echo same > /dep # ${comment}`,
+      `FROM ${alpine()} AS middle`,
+      'COPY --from=dep /dep /dep',
+      `RUN --network=none ${random} > /random`,
+      `FROM ${alpine()} AS last`,
+      'COPY --from=middle /random /',
+      `RUN --network=none ${random} > /other`,
+      'FROM scratch',
+      'COPY --from=last /random /other /',
+    ];
+    one.dockerfile(...lines('one'));
+    const before = await one.build();
+    one.dockerfile(...lines('two'));
+    await under().forget();
+    const after = await one.build();
+    expect(after.how).toMatchObject({ 0: 'built', 2: 'restored' });
+    expect(after.files).toEqual(before.files);
+  });
+
   it('hands restored stages to a builder that makes the whole image', async () => {
     const one = project(host(), under());
     one.dockerfile(
