@@ -224,7 +224,8 @@ class Build {
   async #keep(made: readonly MadeStages[]): Promise<void> {
     const { trusted = false, results, signal } = this.#options;
     try {
-      if (trusted && (await this.#confirm())) await keepStages(made, results, signal, this.#task);
+      const confirm = () => this.#confirm();
+      if (trusted && (await confirm())) await keepStages(made, { results, confirm, signal }, this.#task);
     } finally {
       await Promise.all(made.map(({ release }) => release()));
     }
