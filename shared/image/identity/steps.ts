@@ -155,12 +155,12 @@ function hidden(text: string): string {
   return digestOf(text).slice('sha256:'.length, 'sha256:'.length + 32);
 }
 
-/** An address without the password that it may hold. */
+/** An address without the password that it may hold, before its host or as a token behind it. */
 function concealed(source: string): string {
-  return source.replace(
-    /^([a-z][a-z0-9+.-]*:\/\/)([^/@]*)@/i,
-    (_, scheme, user) => `${scheme}${hidden(user)}@`,
-  );
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(source)) return source;
+  return source
+    .replace(/^([^/]*\/\/)([^/@]*)@/, (_, scheme, user) => `${scheme}${hidden(user)}@`)
+    .replace(/\?[^#]*/, (query) => `?${hidden(query)}`);
 }
 
 function agingOfRun({ mounts, lines }: RunStep, network: string): Because | undefined {

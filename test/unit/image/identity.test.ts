@@ -192,6 +192,7 @@ describe('the key of a stage', () => {
       'password $TOKEN',
       'EOF',
       `ADD --checksum=sha256:${'0'.repeat(64)} https://user:hush@example.com/a /a`,
+      `ADD --checksum=sha256:${'0'.repeat(64)} https://example.com/b?token=$TOKEN /b`,
       'RUN --network=none true',
       '',
     ].join('\n');
