@@ -67,7 +67,7 @@ function ownerOf({ options }: RunMount): Record<string, string> {
 function unfitness(dockerfile: Dockerfile, id: string, uses: readonly MountUse[]): string | undefined {
   const { mount, stage } = uses[0]!;
   if (stage.platform.os !== 'linux') return `its stage is for ${stage.platform.os}`;
-  if (!/^[\w./:@+=~%-]+$/.test(id)) return 'its id has characters that a flag cannot hold plainly';
+  if (!isPlain(id)) return 'its id has characters that a flag cannot hold plainly';
   if (uses.some((use) => !isWritten(dockerfile, use.step.lines, 'RUN')))
     return 'a trigger (ONBUILD) of a base image names it';
   if (uses.every((use) => use.mount.options.readonly === 'true')) return 'it is only read';
@@ -76,6 +76,11 @@ function unfitness(dockerfile: Dockerfile, id: string, uses: readonly MountUse[]
   if (uses.some((use) => use.mount.options.source !== undefined && use.mount.options.source !== '/'))
     return 'it has a source of its own';
   return undefined;
+}
+
+/** Whether a text is one value of a flag as it stands: what else there is would end the value, the flag, or the line. */
+export function isPlain(text: string): boolean {
+  return /^[\w./:@+=~%-]+$/.test(text);
 }
 
 /** The options that name the mount in a flag, in the words of `--mount`; `seed` is what it starts from. */

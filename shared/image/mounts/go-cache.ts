@@ -7,7 +7,7 @@ import type {
   StageGraph,
 } from '../../dockerfile/index.ts';
 import { hasWildcards, isWritten } from '../../dockerfile/index.ts';
-import type { MountUse } from './cache-mount.ts';
+import { isPlain, type MountUse } from './cache-mount.ts';
 
 /** What was done, or could not be, for RUNs of Go that have no cache mounts. */
 export interface GoCacheNote {
@@ -54,6 +54,8 @@ function addTo(
   });
   const folder = folderOf(go.step, name);
   if (folder === undefined) return because('the home of its user is not known; set it by ENV');
+  if (!isPlain(folder))
+    return because(`the folder ${JSON.stringify(folder)} has characters that a flag cannot hold plainly`);
   if (steps.some(({ step }) => step.mounts.some(({ target }) => target === folder)))
     return { uses: [], notes: [] };
   const reader = readerOf(graph, family, folder);

@@ -31,6 +31,15 @@ const OBJECTS = '/root/.cache/go-build';
 const MODULES = '/go/pkg/mod';
 
 describe('cache mounts that go-cache adds', () => {
+  it('are none in a folder whose name would end the flag, or the line', async () => {
+    for (const value of ['"/a b"', '/a,sharing=private', '$OTHER']) {
+      const run = `ENV GOCACHE=${value}\nRUN go build -o /out/app .`;
+      const { mounts, notes } = await added(build(run), { Env: [...GOLANG.Env!, 'OTHER=/a\nRUN evil'] });
+      expect(mounts).toEqual([[4, MODULES]]);
+      expect(notes.join()).toContain('cannot hold plainly');
+    }
+  });
+
   it.each([
     [
       'RUN go build -o /out/app .',
