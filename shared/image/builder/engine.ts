@@ -90,13 +90,16 @@ export async function saveFromEngine(
   await mkdir(saved, { recursive: true });
   const program = builder.settings.program ?? 'docker';
   const names = new Map<string, string>();
-  await run({
-    program,
-    args: ['image', 'save', tag],
-    consume: (stdout) => unpack(stdout, saved, names),
-    ...(builder.signal !== undefined && { signal: builder.signal }),
-  });
-  await run({ program, args: ['image', 'rm', '--no-prune', tag], accept: [0, 1] });
+  try {
+    await run({
+      program,
+      args: ['image', 'save', tag],
+      consume: (stdout) => unpack(stdout, saved, names),
+      ...(builder.signal !== undefined && { signal: builder.signal }),
+    });
+  } finally {
+    await run({ program, args: ['image', 'rm', '--no-prune', tag], accept: [0, 1] });
+  }
   const layout = await openLayout(join(folder, 'image'));
   return { layout, root: await repack(plan, layout, names) };
 }
