@@ -92,9 +92,12 @@ async function identifyPlatform(inputs: IdentityInputs, graph: StageGraph): Prom
   const drafts = await Promise.all(graph.stages.map((stage) => draftStage(stage, inputs, around)));
   const known = new Map<number, StageIdentity>();
   const draftOf = (index: number) => drafts.find(({ stage }) => stage.index === index)!;
-  const keyWith = (index: number, contents: ContentOf) => keysWith(draftOf, contents, inputs)(index);
+  const keys = (contents: ContentOf) => keysWith(draftOf, contents, inputs);
+  const plain = keys(() => undefined);
   const identityOf = (index: number): StageIdentity =>
-    once(known, index, () => finish(draftOf(index), identityOf, (contents) => keyWith(index, contents)));
+    once(known, index, () =>
+      finish(draftOf(index), identityOf, plain(index), (contents) => keys(contents)(index)),
+    );
   const stages = graph.stages.map(({ index }) => identityOf(index));
   return { platform: graph.platform, stages, files: identityOf(graph.target).key };
 }
@@ -251,8 +254,6 @@ function generalParts(
   return { ...parts, runs: { ...surroundings, buildkit: Object.fromEntries(settings) } };
 }
 
-const nothingKnown: ContentOf = () => undefined;
-
 /** The keys of stages by what is known of what others came out as; each is made once, however many take from it. */
 function keysWith(
   draftOf: (index: number) => Draft,
@@ -284,9 +285,9 @@ function keysWith(
 function finish(
   { stage, unkeyed, aging }: Draft,
   identityOf: (index: number) => StageIdentity,
+  key: Key | undefined,
   keyWith: StageIdentity['keyWith'],
 ): StageIdentity {
-  const key = keyWith(nothingKnown);
   const needs = stage.needs.map(identityOf);
   const source = needs.find((one) => one.unkeyed !== undefined);
   const inherited = needs.find((one) => one.aging !== undefined)?.aging;
