@@ -1,7 +1,7 @@
 import type { MachineGo } from '../go/index.ts';
 import { machinePlatform, type Platform } from '../oci/index.ts';
 import { carriedVariables, type GoFlag } from './go-invocation.ts';
-import { folderOf, outputOf, workspaceOf } from './proof.ts';
+import { folderOf, outputOf, placesOf, workspaceOf } from './proof.ts';
 import type { RecipeBuild } from './recipe.ts';
 import type { StageTree } from './stage-tree.ts';
 
@@ -78,22 +78,13 @@ function hostDefaults({ os, architecture }: Platform): Environment {
   return architecture === own.architecture ? {} : { GOOS: os, GOARCH: architecture };
 }
 
-/** Where the go command of the stage keeps things, by the variables that it gets. */
-export function placesOf({ go }: RecipeBuild): { readonly modules: string; readonly objects: string } {
-  const { GOMODCACHE, GOPATH, GOCACHE } = go.env;
-  return {
-    modules: GOMODCACHE || `${(GOPATH || '/root/go').split(':')[0]}/pkg/mod`,
-    objects: GOCACHE || '/root/.cache/go-build',
-  };
-}
-
 /** The environment for a go command that sees the stage's own paths. What it needs of the network was fetched before. */
 export function environmentInside(
   build: RecipeBuild,
   { tree, platform }: StagePlace,
   env: Environment,
 ): Environment {
-  const { modules, objects } = placesOf(build);
+  const { modules, objects } = placesOf(build.go.env);
   const stage = carriedVariables(build.go.env);
   return {
     // For the programs that open the way in; of this path the root has the first folder alone.

@@ -32,17 +32,10 @@ import {
   readDockerfile,
 } from '../image/index.ts';
 import { formatPlatform, type ImageConfig, machinePlatform, type Platform } from '../oci/index.ts';
-import {
-  argumentsFor,
-  environmentFor,
-  environmentInside,
-  listArguments,
-  placesOf,
-  type StagePlace,
-} from './go-run.ts';
+import { argumentsFor, environmentFor, environmentInside, listArguments, type StagePlace } from './go-run.ts';
 import { layOut, settleModes } from './lay-out.ts';
 import { openRoot, ownRootKind } from './own-root.ts';
-import { firstFolder, type ProvedRecipe, proveFiles, wantedPaths } from './proof.ts';
+import { firstFolder, type ProvedRecipe, placesOf, proveFiles, wantedPaths } from './proof.ts';
 import { type Recipe, type RecipeBuild, readRecipe } from './recipe.ts';
 import { nodeAt, type StageTree } from './stage-tree.ts';
 
@@ -305,7 +298,7 @@ class Lifter {
     const { tree, folder, machine } = place;
     const { signal } = this.#options;
     const { root } = proof.toolchain as Extract<ToolchainOf, { kind: 'here' }>;
-    const { modules, objects } = placesOf(build);
+    const { modules, objects } = placesOf(build.go.env);
     const { GOCACHE, GOMODCACHE } = machine.environment;
     for (const path of [GOCACHE, GOMODCACHE, `${folder}/tmp`]) mkdirSync(path, { recursive: true });
     const binds = [

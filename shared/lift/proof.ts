@@ -71,10 +71,20 @@ function checkMounts({ binds }: Recipe, tree: StageTree): void {
   }
 }
 
-/** Files that take part in every build, wherever it runs. */
-function checkPlaces(tree: StageTree, { lines }: Recipe): void {
+/** Files that take part in every build, wherever it runs, and those by which Go reaches modules: this machine has its own. */
+function checkPlaces(tree: StageTree, { builds, lines }: Recipe): void {
   const settings = ['/root/.config/go/env', '/root/.config/go/telemetry'].find((path) => nodeAt(tree, path));
   if (settings !== undefined) throw new Beyond(`it brings settings for Go, ${settings}`, lines);
+  const access = ['/root/.netrc', '/root/.gitconfig', '/root/.config/git', '/root/.ssh'].find((path) =>
+    nodeAt(tree, path),
+  );
+  if (access !== undefined) throw new Beyond(`it brings what gives access to modules, ${access}`, lines);
+  for (const { go } of builds) {
+    const { modules } = placesOf(go.env);
+    const node = nodeAt(tree, modules);
+    if (node !== undefined && !(node.type === 'directory' && node.children.size === 0))
+      throw new Beyond(`it brings modules of its own, ${modules}`, lines);
+  }
 }
 
 function checkBuild(
@@ -291,6 +301,17 @@ export function outputOf(
 /** `go help install`: GOBIN, else bin of GOPATH, there in a folder of its own for another system or processor. */
 export function installFolder({ go }: RecipeBuild): string {
   return go.env.GOBIN || posix.join(go.env.GOPATH || '/root/go', 'bin');
+}
+
+/** Where the go command of the stage keeps things, by the variables that it gets. */
+export function placesOf({ GOMODCACHE, GOPATH, GOCACHE }: Readonly<Record<string, string>>): {
+  readonly modules: string;
+  readonly objects: string;
+} {
+  return {
+    modules: GOMODCACHE || `${(GOPATH || '/root/go').split(':')[0]}/pkg/mod`,
+    objects: GOCACHE || '/root/.cache/go-build',
+  };
 }
 
 /** What has to lie on this machine beside what every build reads. */
