@@ -192,7 +192,7 @@ async function contextsAtHand(derivation: Derivation): Promise<ReadonlyMap<numbe
         platform,
         files: atHand.get(index)!,
       }));
-      return handIn(stages, join(folder, `stage-${index}`), plan.digests, builder);
+      return handIn(stages, join(folder, `stage-${index}`), plan.digests, plan.request.epoch, builder);
     });
     return [index, handed.context] as const;
   });

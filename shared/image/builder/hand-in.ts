@@ -32,21 +32,27 @@ export interface StageFiles {
   readonly files: Directory;
 }
 
+/** Archives in the form of ZIP know no time before 1980 (in any time zone), and tools that write them end at a file that is older. */
+const OLDEST = Date.UTC(1980, 0, 2) / 1000;
+
 /**
  * Makes files of a stage known to a builder, as images of one layer: owners, modes and links survive, which a folder does not give a
  * builder. They go as a layout, with an index where they are for several platforms. An engine's own builder cannot read one while it
- * keeps images in a graph driver; it makes one platform at a time, and gets an image.
+ * keeps images in a graph driver; it makes one platform at a time, and gets an image. Files have the time of the image, as those have that
+ * a stage which is run leaves behind.
  */
 export async function handIn(
   stages: readonly StageFiles[],
   folder: string,
   digests: ContentDigests,
+  epoch: number,
   builder: BuilderRun,
 ): Promise<HandedIn> {
+  const time = Math.max(epoch, OLDEST);
   await mkdir(folder, { recursive: true });
   const layout = await openLayout(folder);
   const made: Descriptor[] = [];
-  for (const stage of stages) made.push(await writeImage(stage, layout, digests, builder.signal));
+  for (const stage of stages) made.push(await writeImage(stage, layout, digests, time, builder.signal));
   const [only, ...more] = made;
   if (await canExport(builder.settings, builder.signal)) {
     const root = more.length === 0 ? only! : await writeIndex(made, layout);
@@ -59,11 +65,13 @@ async function writeImage(
   { platform, files }: StageFiles,
   layout: Layout,
   digests: ContentDigests,
+  time: number,
   signal: AbortSignal | undefined,
 ): Promise<Descriptor> {
   const packed = await packTree(files, [], digests);
   if (packed === undefined) throw new Error('Devices and pipes cannot be handed to a builder.');
-  const { descriptor, diffId } = await writeLayer(packed.members, {
+  const members = packed.members.map((one) => ({ ...one, entry: { ...one.entry, mtime: time } }));
+  const { descriptor, diffId } = await writeLayer(members, {
     compression: 'none',
     target: layout,
     ...(signal !== undefined && { signal }),
