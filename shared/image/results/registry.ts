@@ -134,6 +134,8 @@ class RegistryResults implements StageResults {
   }
 
   async #bring({ place, content, contents }: Entry): Promise<Directory> {
+    const { size } = place.descriptor;
+    if (size > LARGEST) throw new Failure(`It has ${formatBytes(size)}, of at most ${formatBytes(LARGEST)}.`);
     const folder = join(this.#run.temporary, `result-${randomUUID()}`);
     const archive = join(folder, 'archive');
     await mkdir(folder, { recursive: true });

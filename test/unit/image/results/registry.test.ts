@@ -68,6 +68,24 @@ const wanted = [{ name: 'build linux/amd64', key }];
 const content = (tree: Directory) => contentDigest(tree, openDigests());
 
 describe('results in a repository', () => {
+  it('are not fetched where they say that they are larger than any that is kept', async () => {
+    await registryResults(repository(), runOf()).save([made()], keys, task);
+    const findManifest = async (tag: string) => {
+      if (tag !== stageTag(key)) return undefined;
+      const { bytes, descriptor } = await layout.manifest(tag);
+      const text = bytes.toString().replace(/("layers":\[.*?"size":)\d+/, `$1${2 ** 42}`);
+      return { bytes: Buffer.from(text), descriptor };
+    };
+    const blob = () => {
+      throw new Error('it is fetched');
+    };
+    const results = registryResults(repository({ findManifest, blob }), runOf());
+    const found = await results.find(wanted, task);
+    expect(found.get(key)).toMatchObject({ size: 2 ** 42 });
+    expect(await results.fetch(found.get(key)!, task)).toBeUndefined();
+    expect(lines.join()).toContain('of at most 4');
+  });
+
   it('come back as they were, owners, modes, links and attributes too', async () => {
     await registryResults(repository(), runOf()).save([made()], keys, task);
     asked = [];
