@@ -6,6 +6,7 @@ import {
   type BuilderSecret,
   describePlan,
   type ImagePlan,
+  type ImageRequest,
   type ResolveImage,
 } from '../../shared/image/index.ts';
 import { parseReference } from '../../shared/oci/index.ts';
@@ -38,7 +39,7 @@ export async function buildFacts(
     platforms: request.platforms,
     buildArgs: without(secretValues(secrets), request.buildArgs),
     labels: without(secretValues(secrets), request.labels),
-    contexts: contextFacts(plan, below),
+    contexts: contextFacts(request, below, secretValues(secrets)),
     bases,
     course: course(plan),
     run: builderId === undefined ? run : { ...run, builderId },
@@ -62,15 +63,26 @@ function sourceFacts(
   };
 }
 
-/** Named contexts as they were given, folders as paths of the repository. */
-function contextFacts({ request }: ImagePlan, below: (path: string) => string): Record<string, string> {
-  const shown = (value: string) => (/^[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(value) ? value : below(value));
-  const named = Object.entries(request.contexts).map(([name, value]) => [name, shown(value)]);
-  const handedIn = Object.entries(request.handedIn).map(([name, folder]) => [
-    name,
-    [...new Set(request.platforms.map((platform) => below(folder(platform))))].join(','),
-  ]);
-  return Object.fromEntries([...named, ...handedIn]) as Record<string, string>;
+/** Named contexts as they were given, folders as paths of the repository, and addresses without what gives access to them. */
+export function contextFacts(
+  { contexts, handedIn, platforms }: Pick<ImageRequest, 'contexts' | 'handedIn' | 'platforms'>,
+  below: (path: string) => string,
+  secrets: readonly string[],
+): Record<string, string> {
+  const shown = (value: string) =>
+    /^[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(value) ? withoutAccess(value) : below(value);
+  const named = Object.entries(contexts).map(([name, value]) => [name, shown(value)] as const);
+  const folders = Object.entries(handedIn).map(
+    ([name, folder]) =>
+      [name, [...new Set(platforms.map((platform) => below(folder(platform))))].join(',')] as const,
+  );
+  return without(secrets, Object.fromEntries([...named, ...folders]));
+}
+
+/** An address without user, password and query. In references to images and layouts `@` is before a digest, and neither has any. */
+function withoutAccess(address: string): string {
+  if (/^(?:docker-image|oci-layout):/i.test(address)) return address;
+  return address.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1').replace(/\?[^#]*/, '');
 }
 
 /** Every image that a stage of the target starts from or takes files from, as the plan resolved it. */
