@@ -178,9 +178,11 @@ class Build {
 
   /** Takes, platform by platform, the stages that were needed. */
   async #assembleFrom(made: readonly (MadeStages | undefined)[]): Promise<ImageResult> {
-    const { plan } = this;
     const byContent = this.#tagsByContent(made);
-    const tags = byContent === undefined ? this.#tags : bothOf(byContent, this.#tags);
+    const borrowed = made.some((one) => one?.isBorrowed);
+    const plan = borrowed ? { ...this.plan, key: undefined } : this.plan;
+    const own = borrowed ? this.#tagsOf(undefined) : this.#tags;
+    const tags = byContent === undefined ? own : bothOf(byContent, own);
     const there = byContent === undefined ? undefined : await this.#look(byContent);
     if (there !== undefined) {
       const confirmed = await this.#confirm();

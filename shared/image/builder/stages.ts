@@ -22,6 +22,7 @@ import type {
   RecordedResult,
   StageResults,
 } from '../results/results.ts';
+import { takings } from './crossing.ts';
 import {
   type Candidate,
   candidatesOf,
@@ -67,6 +68,8 @@ export interface MadeStages {
   readonly steps: readonly BuildStep[];
   /** What is worth keeping for later runs. */
   readonly results: readonly (MadeResult | KnownResult)[];
+  /** Some of it was found under a key whose period is not that of the image: no key of the image by its stages' keys stands for it. */
+  readonly isBorrowed?: boolean;
   /** The keys of all stages of the platform, by the names that the store has for them. */
   readonly keys: ReadonlyMap<string, Key>;
   /** Keeps what cache mounts hold; by trusted runs alone. */
@@ -226,6 +229,7 @@ class StageMaker {
       outcomes: [...this.#outcomes.values()],
       steps: this.#steps,
       results: this.#resultsToKeep(),
+      isBorrowed: this.#isBorrowed(this.#platform.graph.target),
       keys: this.#keys(),
       keepMounts: this.#keepMounts,
       release: () => this.release(),
@@ -556,12 +560,31 @@ class StageMaker {
       const { index, name, identity, paths } = candidate;
       const own = keyOf(identity?.key, paths);
       const found = this.#found.get(index);
+      const named = own === undefined || this.#isBorrowed(index) ? [] : [own];
       // Of what it was made of, only its own key is known to hold.
-      if (found !== undefined) return [{ name, keys: own === undefined ? [] : [own], found }];
-      const keys = [...new Set([own, this.#byContent.get(index)].filter((key) => key !== undefined))];
+      if (found !== undefined) return [{ name, keys: named, found }];
+      const byContent = this.#byContent.get(index);
+      const keys = [...new Set([...named, ...(byContent === undefined ? [] : [byContent])])];
       const files = this.#files.get(index);
       return keys.length === 0 || files === undefined ? [] : [{ name, keys, paths, files }];
     });
+  }
+
+  /**
+   * Whether a stage is, or is made of, what ages and was found under another key than its own: it was made in a period of that key, and
+   * under its own, whose period ends at another time, it would be believed for longer than max-age.
+   */
+  #isBorrowed(index: number, seen = new Set<number>()): boolean {
+    if (seen.has(index)) return false;
+    seen.add(index);
+    const found = this.#found.get(index);
+    const { identity, paths } = this.#candidates.get(index) ?? {};
+    if (found !== undefined && identity !== undefined) {
+      if (found.key === keyOf(identity.key, paths ?? [])) return false;
+      if (identity.aging !== undefined) return true;
+    }
+    const plan = this.#platform.stages.find(({ stage }) => stage.index === index);
+    return plan !== undefined && takings(plan.stage).some(({ from }) => this.#isBorrowed(from, seen));
   }
 
   #keys(): Map<string, Key> {
