@@ -81,7 +81,7 @@ function noteOf(result: Awaited<ReturnType<Attester['attest']>>): string {
     case 'present':
       return 'there already';
     case 'unknown origin':
-      return 'nobody has said where this image comes from, and this run has not made it: it is made again';
+      return 'this run has not made all of this image, and cannot say where it comes from: it is made again';
   }
 }
 

@@ -64,7 +64,7 @@ export type AttestResult =
   | { readonly kind: 'attached'; readonly attestations: readonly Attestation[] }
   /** All that was asked for is there already. */
   | { readonly kind: 'present' }
-  /** There is no provenance of an image that this run has not made, and it cannot say how that was made. */
+  /** This run has not made the image, or has not made layers that it would sign for, and cannot say how they were made. */
   | { readonly kind: 'unknown origin' };
 
 /**
@@ -128,11 +128,14 @@ export class Attester {
     return wanted.filter((one) => !has(one));
   }
 
-  /** Who says where an image comes from has made it, from its sources or around layers that have provenance of their own. */
+  /**
+   * Who says where an image comes from has made it, from its sources or around layers that have provenance of their own. Who signs it has
+   * made its layers, too: whoever may write to the registry can attach what claims to be a signature, and nobody verifies it here.
+   */
   async #knowsOrigin({ reused, layersFrom }: AttestedImage): Promise<boolean> {
     if (reused || layersFrom === undefined) return !reused;
-    const { all, signed } = await attachedTo(layersFrom.source, layersFrom.image.digest);
-    return (this.#request.sign === undefined ? all : signed).has(PredicateType.provenance);
+    if (this.#request.sign !== undefined) return false;
+    return (await attachedTo(layersFrom.source, layersFrom.image.digest)).all.has(PredicateType.provenance);
   }
 
   #prepare(
