@@ -172,9 +172,12 @@ async function pinnedOf({ plan, platforms, pins }: Derivation): Promise<Readonly
 }
 
 async function basesOf({ plan, platforms, pins }: Derivation): Promise<ReadonlyMap<number, string>> {
+  const run = new Set(platforms.flatMap(({ runs }) => runs.map(({ index }) => index)));
+  // What one platform runs is a line of all of them.
+  const stages = platforms.flatMap(({ plan: { graph } }) => graph.stages);
   return await pinnedBases(
     plan,
-    platforms.flatMap(({ runs }) => runs),
+    stages.filter(({ index }) => run.has(index)),
     pins,
   );
 }

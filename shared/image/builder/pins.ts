@@ -1,7 +1,8 @@
-import type { Dockerfile, ResolvedStage } from '../../dockerfile/index.ts';
+import type { Dockerfile, ResolvedStage, StageGraph } from '../../dockerfile/index.ts';
 import { formatReference, isLayoutReference, type Platform, parseReference } from '../../oci/index.ts';
 import { placeholder } from '../mounts/rewrite.ts';
 import type { ImagePlan } from '../plan.ts';
+import type { ImageRequest } from '../request.ts';
 import type { PinnedDigest } from './run.ts';
 
 /**
@@ -30,24 +31,56 @@ export async function pinnedContexts(
 
 /**
  * The bases of stages that no context can hold to their digests, `FROM golang AS golang`: one with the name of the base would stand for
- * the stage. They are written into the Dockerfile, see `holdBases`. A base that is another one for each platform has no one line.
+ * the stage. They are written into the Dockerfile, see `holdBases`. A base that is another one for each platform has no one line, see
+ * `isUnheld`.
  */
 export async function pinnedBases(
   { request, dockerfile }: ImagePlan,
   stages: readonly ResolvedStage[],
   digestOf: PinnedDigest,
 ): Promise<ReadonlyMap<number, string>> {
-  const pinned = stages.map(async ({ index, base, platform }) => {
-    if (base.kind !== 'image' || isLayoutReference(base.reference)) return [];
-    if (contextsOf(request.contexts, base.reference).length > 0) return [];
-    if (freeName(base.reference, dockerfile).length > 0) return [];
-    const digest = await unpinned(base.reference, platform, digestOf);
-    return digest === undefined ? [] : [[index, `${base.reference}@${digest}`] as const];
-  });
-  const found = (await Promise.all(pinned)).flat();
-  const isOne = (index: number, reference: string) =>
-    found.every(([other, another]) => other !== index || another === reference);
-  return new Map(found.filter(([index, reference]) => isOne(index, reference)));
+  const pinned = await Promise.all(
+    stages.map(async ({ base, platform }) => {
+      if (!needsLine(base, request, dockerfile)) return undefined;
+      const digest = await unpinned(base.reference, platform, digestOf);
+      return digest === undefined ? undefined : `${base.reference}@${digest}`;
+    }),
+  );
+  const found = new Map<number, string>();
+  for (const [at, { index }] of stages.entries()) {
+    const reference = pinned[at];
+    // The line is that of all platforms, also of those whose base needs none.
+    const isOne = stages.every((other, i) => other.index !== index || pinned[i] === reference);
+    if (reference !== undefined && isOne) found.set(index, reference);
+  }
+  return found;
+}
+
+/** Whether a stage starts from another base on each of several platforms, and one of them could be held by a line of its own alone. */
+export function isUnheld(
+  index: number,
+  graphs: readonly StageGraph[],
+  request: Pick<ImageRequest, 'contexts'>,
+  dockerfile: Dockerfile,
+): boolean {
+  const bases = graphs.flatMap(({ stages }) => stages.filter((stage) => stage.index === index));
+  const names = bases.map(({ base }) =>
+    base.kind === 'image' ? base.reference : base.kind === 'stage' ? `stage ${base.index}` : base.kind,
+  );
+  return new Set(names).size > 1 && bases.some(({ base }) => needsLine(base, request, dockerfile));
+}
+
+type Base = ResolvedStage['base'];
+
+/** Whether a base can be held to a digest, and no context can do it. */
+function needsLine(
+  base: Base,
+  { contexts }: Pick<ImageRequest, 'contexts'>,
+  dockerfile: Dockerfile,
+): base is Extract<Base, { kind: 'image' }> {
+  if (base.kind !== 'image' || isHeld(base.reference) || isLayoutReference(base.reference)) return false;
+  if (contextsOf(contexts, base.reference).length > 0) return false;
+  return freeName(base.reference, dockerfile).length === 0;
 }
 
 /** A Dockerfile in which stages start from other references, on the lines where they started before. */
@@ -69,10 +102,13 @@ export function holdBases(
 
 /** The digest to hold a reference to; undefined for one that says it itself, and where it is not known. */
 async function unpinned(reference: string, on: Platform, digestOf: PinnedDigest) {
-  const isHeld = isLayoutReference(reference)
+  return isHeld(reference) ? undefined : await digestOf(reference, on);
+}
+
+function isHeld(reference: string): boolean {
+  return isLayoutReference(reference)
     ? /@sha256:[0-9a-f]{64}$/.test(reference)
     : parseReference(reference).digest !== undefined;
-  return isHeld ? undefined : await digestOf(reference, on);
 }
 
 /** The name by which a builder looks up whether a context stands for the reference, unless that is the name of a stage. */
@@ -82,7 +118,7 @@ function freeName(reference: string, { stages }: Dockerfile): string[] {
 }
 
 /** Names of the given contexts that stand for a reference. */
-function contextsOf(contexts: ImagePlan['request']['contexts'], reference: string): string[] {
+function contextsOf(contexts: ImageRequest['contexts'], reference: string): string[] {
   return Object.entries(contexts).flatMap(([name, value]) => (means(value, reference) ? [name] : []));
 }
 

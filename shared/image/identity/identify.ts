@@ -2,6 +2,7 @@ import { Key, type KeyPart } from '../../content/index.ts';
 import type { Dockerfile, ResolvedStage, StageGraph } from '../../dockerfile/index.ts';
 import { Failure } from '../../host/index.ts';
 import { formatPlatform } from '../../oci/index.ts';
+import { isUnheld } from '../builder/pins.ts';
 import type { ContentDigests } from '../files/digests.ts';
 import type { Directory } from '../files/tree.ts';
 import { Unmodelled } from '../files/unmodelled.ts';
@@ -175,7 +176,7 @@ function becauseOf(error: unknown, { lines }: { readonly lines: Because['lines']
 /** What no key models, so that the stage is made in any case. */
 function beyondKeys(
   stage: ResolvedStage,
-  { request, dockerfile }: IdentityInputs,
+  { request, dockerfile, graphs }: IdentityInputs,
   { unmodelled }: StageGraph,
 ): Because | undefined {
   // Remarks without a place are about the Dockerfile as a whole: a frontend that may mean anything by it.
@@ -191,6 +192,12 @@ function beyondKeys(
   const again = request.runs?.again.map((name) => name.toLowerCase()) ?? [];
   if (again.includes(stage.name ?? String(stage.index)) || again.includes(String(stage.index)))
     return { reason: 'no-cache-filters names it', lines: stage.lines };
+  if (isUnheld(stage.index, graphs, request, dockerfile))
+    return {
+      reason:
+        'its base differs by platform and has the name of a stage, so that a builder cannot be held to it',
+      lines: stage.lines,
+    };
   if (dockerfile.stages[stage.index] === undefined) throw new Error('a stage of another Dockerfile');
   return undefined;
 }

@@ -50,6 +50,44 @@ describe('what a builder starts from', () => {
     ]);
   });
 
+  describe('where it differs by platform', () => {
+    const platforms = ['amd64', 'arm64'].map((architecture) => ({ os: 'linux', architecture }));
+    const image = (name: string) => `docker.io/library/${name}:latest`;
+    const several = async (...lines: string[]) => {
+      const names = ['golang', 'golang-amd64', 'golang-arm64'];
+      const project = {
+        dockerfile: `${lines.join('\n')}\n`,
+        bases: Object.fromEntries(names.map((name) => [image(name), { version: name }])),
+        request: { platforms, buildPlatform: platforms[0]! },
+      };
+      const plan = await planOf(project);
+      const stages = plan.platforms.flatMap(({ graph }) => graph.stages);
+      return {
+        bases: await pinnedBases(plan, stages, plan.pinned),
+        unkeyed: plan.identity.platforms.map((one) => one.stages[0]!.unkeyed?.reason),
+        keys: plan.identity.platforms.map((one) => one.stages[0]!.key !== undefined),
+      };
+    };
+    const unheld = expect.stringContaining('its base differs by platform and has the name of a stage');
+    const rest = ['RUN --network=none x', 'FROM scratch', 'COPY --from=0 /a /a'];
+
+    it('has no line, and its stage no key on any platform, if one of them has the name of a stage', async () => {
+      const result = await several('ARG TARGETARCH', 'FROM golang-$TARGETARCH AS golang-amd64', ...rest);
+      expect(result).toEqual({ bases: new Map(), unkeyed: [unheld, unheld], keys: [false, false] });
+    });
+
+    it('has keys where contexts hold it', async () => {
+      const result = await several('ARG TARGETARCH', 'FROM golang-$TARGETARCH AS build', ...rest);
+      expect(result).toEqual({ bases: new Map(), unkeyed: [undefined, undefined], keys: [true, true] });
+    });
+
+    it('is not meant where all platforms start from the same one', async () => {
+      const { bases, keys } = await several('FROM golang AS golang', ...rest);
+      expect([...bases.keys()]).toEqual([0]);
+      expect(keys).toEqual([true, true]);
+    });
+  });
+
   it('keeps what follows on its lines', () => {
     const source = 'FROM \\\n  golang\nRUN x\nFROM golang AS golang\n';
     const held = holdBases(source, parseDockerfile(source, 'Dockerfile'), new Map([[0, 'a@b']]));
