@@ -14,6 +14,7 @@ import { MAX_AGE, period } from './age.ts';
 import type { ContentOf, ImageIdentity, PlatformIdentity, StageIdentity } from './identity.ts';
 import { imageKeyOf } from './image-key.ts';
 import {
+  concealed,
   handedIn,
   type KeyedStep,
   type KeySurroundings,
@@ -208,7 +209,7 @@ export function remoteContext(request: Pick<ImageRequest, 'contexts'>): Because 
     /^(?!docker-image:|oci-layout:)[a-z][a-z0-9+.-]*:\/\/|^git@/i.test(value),
   );
   if (remote === undefined) return undefined;
-  return { reason: `the build context "${remote[0]}" is at ${remote[1]}`, lines: undefined };
+  return { reason: `the build context "${remote[0]}" is at ${concealed(remote[1])}`, lines: undefined };
 }
 
 async function keyBase(

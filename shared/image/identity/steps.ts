@@ -156,7 +156,7 @@ function hidden(text: string): string {
 }
 
 /** An address without the password that it may hold, before its host or as a token behind it. */
-function concealed(source: string): string {
+export function concealed(source: string): string {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(source)) return source;
   return source
     .replace(/^([^/]*\/\/)([^/@]*)@/, (_, scheme, user) => `${scheme}${hidden(user)}@`)

@@ -521,8 +521,8 @@ describe('a stage without a key', () => {
     ],
     [
       'beside a remote context',
-      request({ contexts: { other: 'https://example.com/a.git' } }),
-      /build context "other"/,
+      request({ contexts: { other: 'https://me:secret@example.com/a.git' } }),
+      /^the build context "other" is at https:\/\/[0-9a-f]{32}@example.com\/a.git$/,
       undefined,
     ],
     ['that is to be run again', request({ runs: { ...noRuns(), again: ['Build'] } }), /no-cache-filters/, 1],
