@@ -1,2 +1,2 @@
 import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);
-import{main}from"../chunks/chunk-TEDPUZCQ.mjs";import{definition}from"../chunks/chunk-J3RT6OLH.mjs";import"../chunks/chunk-TG5K4KG3.mjs";import{runAction}from"../chunks/chunk-FWBSCIZ7.mjs";import"../chunks/chunk-M2YQ7TCH.mjs";import"../chunks/chunk-2Z2CU6QK.mjs";await runAction(definition,main);
+import{main}from"../chunks/chunk-MU2646H7.mjs";import{definition}from"../chunks/chunk-J3RT6OLH.mjs";import"../chunks/chunk-PVR3SO7S.mjs";import{runAction}from"../chunks/chunk-FWBSCIZ7.mjs";import"../chunks/chunk-M2YQ7TCH.mjs";import"../chunks/chunk-2Z2CU6QK.mjs";await runAction(definition,main);
