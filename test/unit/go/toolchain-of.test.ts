@@ -29,7 +29,7 @@ function machine(root: string, version: string, more: Record<string, string> = {
     GOMODCACHE: join(folder, 'mod'),
     GOHOSTOS: 'linux',
     GOHOSTARCH: 'amd64',
-    GOPROXY: 'https://proxy.golang.org,direct',
+    GOPROXY: 'https://modules.example,direct',
     ...more,
   } as unknown as GoEnvironment;
   return {
