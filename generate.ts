@@ -67,6 +67,7 @@ function inputTable(definition: ActionDefinition): string {
 const KINDS: Readonly<Partial<Record<InputDefinition['kind'], string>>> = {
   list: ' One or several.',
   size: ' A size such as `20 MB` or `1.5 GiB`.',
+  duration: ' A time such as `90s`, `10m` or `1h30m`.',
 };
 
 const described = (input: InputDefinition): Inline =>

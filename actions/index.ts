@@ -16,4 +16,9 @@ export const actions: Readonly<Record<string, ActionEntry>> = {
     module: () => import('./docker-multistage/run.ts'),
     positional: 'context',
   },
+  'k8s-rollout': {
+    definition: async () => (await import('./k8s-rollout/definition.ts')).definition,
+    module: () => import('./k8s-rollout/run.ts'),
+    positional: 'manifests',
+  },
 };

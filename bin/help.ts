@@ -73,6 +73,7 @@ const VALUES: Readonly<Record<InputDefinition['kind'], string>> = {
   list: ' <value>…',
   number: ' <number>',
   size: ' <size>',
+  duration: ' <time>',
   choice: ' <choice>',
   flag: '',
 };

@@ -52,6 +52,7 @@ function property(input: InputDefinition): Schema {
         ...given,
         oneOf: [value, { type: 'array', items: value }, { type: 'object', additionalProperties: value }],
       };
+    case 'duration':
     case 'text':
     case 'secret':
       return { ...given, ...value };

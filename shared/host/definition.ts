@@ -2,7 +2,7 @@ import { didYouMean, Failure } from './failure.ts';
 
 /** How one input is read. `parse` gets trimmed, non-empty text and throws a sentence that completes `Input "x" …`. */
 interface InputKind<T> {
-  readonly kind: 'text' | 'flag' | 'list' | 'number' | 'choice' | 'secret' | 'size';
+  readonly kind: 'text' | 'flag' | 'list' | 'number' | 'choice' | 'secret' | 'size' | 'duration';
   readonly parse: (text: string) => T;
   readonly empty: T;
   readonly choices?: readonly string[];
@@ -61,6 +61,9 @@ export const input = {
   /** A size in bytes: `500`, `20 MB`, `1.5 GiB`. */
   size: (common: Common) =>
     define<number | undefined>({ kind: 'size', parse: parseSize, empty: undefined }, common),
+  /** A time in milliseconds: `90s`, `10m`, `1h30m`, `500ms`. */
+  duration: (common: Common) =>
+    define<number | undefined>({ kind: 'duration', parse: parseDuration, empty: undefined }, common),
   choice: <const C extends readonly string[]>(choices: C, common: Common & { readonly default: C[number] }) =>
     define<C[number]>(
       {
@@ -159,6 +162,16 @@ function parseSize(text: string): number {
   if (match === null || unit === undefined)
     throw new Failure(`is "${text}"; accepted is a size such as 500, 20 MB or 1.5 GiB.`);
   return Math.round(Number(match[1]) * unit);
+}
+
+const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86400e3 };
+
+/** A time such as `90s` or `1h30m`, in milliseconds; a Failure completes the sentence that names where it was given. */
+export function parseDuration(text: string): number {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*/g)];
+  if (parts.length === 0 || parts.map(([all]) => all).join('') !== text)
+    throw new Failure(`is "${text}"; accepted is a time with its unit, such as 500ms, 90s, 10m or 1h30m.`);
+  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * MILLISECONDS[unit!]!, 0);
 }
 
 function parseChoice(text: string, choices: readonly string[]): string {

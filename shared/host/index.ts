@@ -15,6 +15,7 @@ export {
   type InputDefinition,
   type Inputs,
   input,
+  parseDuration,
   readInput,
   readInputs,
 } from './definition.ts';

@@ -12,7 +12,7 @@ const LINES = [
   ['go'],
   ['lift'],
   ['attest'],
-  ['kubernetes', 'traffic'],
+  ['kubernetes', 'rollout', 'traffic'],
   ['gate', 'consistency', 'report'],
 ];
 const order = LINES.flat();

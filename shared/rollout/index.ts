@@ -1,0 +1,23 @@
+/** Rollouts: what would go wrong, what would change, applying it, watching it to its end, the cause where it has none, and the way back. */
+export type { AppliedObject, Conflict, FieldChange, ObjectChange } from './apply/change.ts';
+export {
+  CAUSES,
+  type Cause,
+  type CauseCode,
+  type Observation,
+  type Outcome,
+  type Patience,
+  type PodSpan,
+  type PodTimeline,
+  type WorkloadProgress,
+} from './outcome.ts';
+export {
+  type Finding,
+  type Level,
+  type MissingAccess,
+  type QosClass,
+  RULES,
+  type Rule,
+} from './preflight/finding.ts';
+export type { Attempt, ReleaseRecord, Revision } from './release/record.ts';
+export { type Target, type WatchOptions, WORKLOADS } from './watch/target.ts';
