@@ -126,6 +126,11 @@ export interface Cluster extends AsyncDisposable {
     command: readonly string[],
     signal: AbortSignal,
   ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
+  /** A GET whose answer is given as it came, whatever its status (at most 1 MiB, asked once): for the proxy to Services. */
+  fetch(
+    path: string,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<{ readonly status: number; readonly body: string }>;
   /** A path of the API that has no word above, such as `/apis/apps/v1/…/scale` or `/openapi/v3`; the answer's JSON. */
   request<T>(method: 'GET' | 'POST' | 'PUT' | 'PATCH', path: string, body?: object): Promise<T>;
 }

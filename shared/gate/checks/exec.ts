@@ -1,0 +1,68 @@
+import { type Cluster, formatId, type KubeObject, type ObjectId } from '../../kubernetes/index.ts';
+import type { Answer } from './attempt.ts';
+import type { CheckScope, ExecCheck } from './check.ts';
+
+/** Runs the command of a check in a pod, once. */
+export async function execOnce(
+  cluster: Cluster,
+  check: ExecCheck,
+  scope: CheckScope,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const pod = await podOf(cluster, check, scope);
+  if (typeof pod === 'string') return { kind: 'fail', message: pod };
+  const { code, stdout, stderr } = await cluster.exec(pod, check.container, check.command, signal);
+  const said = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join(' | ').slice(0, 300);
+  return {
+    kind: code === 0 ? 'pass' : 'fail',
+    message: `Exit code ${code} in ${formatId(pod)}.`,
+    evidence: said === '' ? undefined : said,
+  };
+}
+
+/** The newest ready pod of the workload that the check names, or why there is none. */
+async function podOf(cluster: Cluster, check: ExecCheck, scope: CheckScope): Promise<ObjectId | string> {
+  const workload = scope.workloads.find(({ name }) => name === check.workload);
+  if (workload === undefined)
+    return `No workload of this release is called ${check.workload}; there ${
+      scope.workloads.length === 1 ? 'is' : 'are'
+    } ${scope.workloads.map(({ name }) => name).join(', ') || 'none'}.`;
+  const found = await cluster.get(workload);
+  const selector = (found?.spec as { selector?: Selector } | undefined)?.selector;
+  if (selector === undefined) return `${formatId(workload)} has no pods to run a command in.`;
+  const namespace = workload.namespace ?? scope.namespace;
+  const pods = await cluster.list({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    namespace,
+    labelSelector: selectorText(selector),
+  });
+  const [newest] = pods
+    .filter(isReady)
+    .sort((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? 1 : -1));
+  if (newest === undefined) return `No pod of ${formatId(workload)} is ready.`;
+  return { apiVersion: 'v1', kind: 'Pod', namespace, name: newest.metadata.name };
+}
+
+interface Selector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly { key: string; operator: string; values?: readonly string[] }[];
+}
+
+/** A selector of an object in the words of a query. */
+export function selectorText({ matchLabels = {}, matchExpressions = [] }: Selector): string {
+  const expressions = matchExpressions.map(({ key, operator, values = [] }) => {
+    if (operator === 'Exists') return key;
+    if (operator === 'DoesNotExist') return `!${key}`;
+    return `${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`;
+  });
+  return [...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`), ...expressions].join(',');
+}
+
+function isReady(pod: { metadata: { deletionTimestamp?: string }; [field: string]: unknown }): boolean {
+  const status = pod.status as { conditions?: { type: string; status: string }[] } | undefined;
+  return (
+    pod.metadata.deletionTimestamp === undefined &&
+    (status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false)
+  );
+}
