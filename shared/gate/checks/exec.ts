@@ -1,4 +1,4 @@
-import { type Cluster, formatId, type KubeObject, type ObjectId } from '../../kubernetes/index.ts';
+import { type Cluster, formatId, type ObjectId } from '../../kubernetes/index.ts';
 import type { Answer } from './attempt.ts';
 import type { CheckScope, ExecCheck } from './check.ts';
 
