@@ -1,3 +1,5 @@
+import type { Timeline } from './timeline.ts';
+
 /** A piece of a line. Plain strings are shown as they are, whatever characters they hold. */
 export type Span =
   | string
@@ -26,7 +28,8 @@ export type Block =
     }
   | { readonly kind: 'list'; readonly ordered: boolean; readonly items: readonly Inline[] }
   | { readonly kind: 'code'; readonly text: string; readonly language: string }
-  | { readonly kind: 'details'; readonly title: Inline; readonly blocks: readonly Block[] };
+  | { readonly kind: 'details'; readonly title: Inline; readonly blocks: readonly Block[] }
+  | Timeline;
 
 /** Code in a line: a path, a digest, a command. */
 export const mono = (text: string): Span => ({ kind: 'code', text });

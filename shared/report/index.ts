@@ -17,3 +17,4 @@ export {
 export { toMarkdown } from './markdown.ts';
 export { shortDigest, summary } from './summary.ts';
 export { type TerminalFormat, toTerminal } from './terminal.ts';
+export { type TimelineGroup, type TimelineRow, type TimelineSpan, type Tone, timeline } from './timeline.ts';

@@ -1,4 +1,5 @@
 import { type Block, type Column, type Inline, type Span, spansOf } from './block.ts';
+import { toMermaid } from './timeline.ts';
 
 /**
  * GitHub-flavoured Markdown (https://github.github.com/gfm/) that shows exactly the texts of the blocks: no character of theirs
@@ -24,6 +25,8 @@ function block(one: Block): string {
       return fenced(one.text, one.language);
     case 'details':
       return `<details>\n<summary>${html(one.title)}</summary>\n\n${toMarkdown(one.blocks)}\n</details>`;
+    case 'timeline':
+      return fenced(toMermaid(one), 'mermaid');
   }
 }
 

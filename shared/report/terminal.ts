@@ -1,5 +1,6 @@
 import { createPaint, harmless, type Paint, pad, truncate, widthOf, wrap } from '../host/index.ts';
 import { type Block, type Column, type Inline, spansOf } from './block.ts';
+import { toBars } from './timeline.ts';
 
 /** The terminal that a text is made for. */
 export interface TerminalFormat {
@@ -45,6 +46,8 @@ function block(one: Block, width: number, paint: Paint): string[] {
         paint('bold', plain(one.title)),
         ...render(one.blocks, width - 2, paint).map((line) => `  ${line}`.trimEnd()),
       ];
+    case 'timeline':
+      return toBars(one, width, paint);
   }
 }
 
