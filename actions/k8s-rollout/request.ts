@@ -1,0 +1,250 @@
+import { type Check, parseChecks } from '../../shared/gate/index.ts';
+import { didYouMean, Failure, type Inputs, parseDuration } from '../../shared/host/index.ts';
+import { CAUSES, type Level, type Patience, RULES, type Rule } from '../../shared/rollout/index.ts';
+import type { definition } from './definition.ts';
+import { wavesOf } from './waves.ts';
+
+export type RolloutInputs = Inputs<typeof definition>;
+
+/** What the inputs ask for. */
+export interface Request {
+  /** Files, folders, globs or `-`. */
+  readonly manifests: readonly string[];
+  readonly images: readonly { readonly name: string; readonly reference: string }[];
+  readonly namespace: string | undefined;
+  readonly release: string | undefined;
+  readonly target: ClusterTarget | GitopsTarget;
+  readonly configuration: 'annotation' | 'name' | 'none';
+  readonly forceConflicts: readonly string[];
+  readonly prune: boolean;
+  readonly rules: Readonly<Partial<Record<Rule, Level>>>;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly patience: Partial<Patience>;
+  readonly checks: readonly Check[];
+  readonly checkTimeout: number;
+  readonly undo: boolean;
+  readonly waitForOthers: number;
+  readonly environment: { readonly name: string; readonly url: string | undefined } | undefined;
+  readonly plan: boolean;
+}
+
+/** How clusters are entered; which one is a matter of the context. */
+export interface Access {
+  readonly kubeconfig?: string;
+  readonly server?: string;
+  readonly token?: string;
+  readonly certificateAuthority?: string;
+}
+
+export interface ClusterTarget {
+  readonly kind: 'clusters';
+  readonly access: Access;
+  /** Contexts, wave by wave; undefined stands for the current one. */
+  readonly waves: readonly (readonly (string | undefined)[])[];
+}
+
+export interface GitopsTarget {
+  readonly kind: 'gitops';
+  readonly access: Access;
+  /** A cluster that the preflight may ask; undefined: none was named. */
+  readonly context: string | undefined;
+  /** undefined: the one that is checked out. */
+  readonly branch: string | undefined;
+  /** With `/`, relative to the top of the repository; `.` for that itself. */
+  readonly folder: string;
+  readonly push: boolean;
+}
+
+/** Turns the inputs into a typed request. Throws a Failure for the first that is wrong, or that contradicts another. */
+export function readRolloutRequest(inputs: RolloutInputs): Request {
+  if (inputs.manifests.length === 0)
+    throw new Failure(
+      'Input "manifests" is empty; name files, folders or globs, or - for standard input, one a line.',
+    );
+  return {
+    manifests: inputs.manifests,
+    images: inputs.images.map(readImage),
+    namespace: readName('namespace', inputs.namespace),
+    release: readName('release', inputs.release),
+    target: readTarget(inputs),
+    configuration: inputs.configuration,
+    forceConflicts: inputs['force-conflicts'],
+    prune: inputs.prune,
+    rules: readRules(inputs.rules),
+    timeout: readTime('timeout', inputs.timeout),
+    patience: readPatience(inputs.patience),
+    checks: parseChecks(inputs.checks),
+    checkTimeout: readTime('check-timeout', inputs['check-timeout']),
+    undo: inputs.undo,
+    waitForOthers: inputs['wait-for-others'] ?? 0,
+    environment: readEnvironment(inputs),
+    plan: inputs.plan,
+  };
+}
+
+/** Where nothing is pinned by mistake: both sides have to be there. */
+function readImage(line: string): Request['images'][number] {
+  const equals = line.indexOf('=');
+  const [name, reference] = [line.slice(0, equals).trim(), line.slice(equals + 1).trim()];
+  if (equals < 1 || reference === '')
+    throw new Failure(
+      `Input "images" has "${line}"; accepted is name=reference, where the name is that of a container or the repository that the manifests name, such as storefront=ghcr.io/shop/storefront:1.4.`,
+    );
+  return { name, reference };
+}
+
+/** RFC 1123 label: the names of namespaces, and what our ConfigMap's name is made of. */
+function readName(input: string, text: string): string | undefined {
+  if (text === '') return undefined;
+  if (/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(text) && text.length <= 63) return text;
+  const nearest = text
+    .toLowerCase()
+    .replace(/[^a-z0-9-]+/g, '-')
+    .slice(0, 63)
+    .replace(/^-+|-+$/g, '');
+  throw new Failure(
+    `Input "${input}" is "${text}"; accepted are up to 63 lower-case letters, digits and "-"${nearest === '' ? '' : `, such as ${nearest}`}.`,
+  );
+}
+
+function readTarget(inputs: RolloutInputs): ClusterTarget | GitopsTarget {
+  const access = readAccess(inputs);
+  const { contexts, context, gitops } = inputs;
+  if (context !== '' && contexts.length > 0)
+    throw new Failure('Inputs "context" and "contexts" are both given; name one cluster, or several.');
+  const twice = contexts.find((one, index) => contexts.indexOf(one) !== index);
+  if (twice !== undefined) throw new Failure(`Input "contexts" has "${twice}" twice.`);
+  if (gitops !== '') return readGitops(inputs, access);
+  if (contexts.length > 0) return { kind: 'clusters', access, waves: wavesOf(contexts, inputs.waves) };
+  return { kind: 'clusters', access, waves: [[context || undefined]] };
+}
+
+function readAccess({
+  kubeconfig,
+  server,
+  token,
+  contexts,
+  context,
+  'certificate-authority': authority,
+}: RolloutInputs): Access {
+  if (server === '' && token !== '')
+    throw new Failure('Input "token" is given without "server"; name the address of the API server.');
+  if (server === '' && authority !== '')
+    throw new Failure('Input "certificate-authority" is given without "server"; a kubeconfig has its own.');
+  if (server !== '' && token === '')
+    throw new Failure(
+      'Input "server" is given without "token"; give a token of a service account, or a kubeconfig.',
+    );
+  if (server !== '' && (kubeconfig !== '' || context !== '' || contexts.length > 0))
+    throw new Failure(
+      'Input "server" takes the place of a kubeconfig and its contexts; leave those out, or server.',
+    );
+  if (server !== '' && !/^https:\/\/[^/]/.test(server))
+    throw new Failure(
+      `Input "server" is "${server}"; accepted is an address with https, such as https://10.0.0.1:6443.`,
+    );
+  return {
+    ...(kubeconfig !== '' && { kubeconfig }),
+    ...(server !== '' && { server }),
+    ...(token !== '' && { token }),
+    ...(authority !== '' && { certificateAuthority: authority }),
+  };
+}
+
+function readGitops(inputs: RolloutInputs, access: Access): GitopsTarget {
+  const { gitops, contexts, context, checks, environment } = inputs;
+  const clash = [
+    contexts.length > 0 && 'contexts',
+    checks.length > 0 && 'checks',
+    environment !== '' && 'environment',
+  ].find((one) => one !== false);
+  if (clash !== undefined)
+    throw new Failure(
+      `Inputs "gitops" and "${clash}" are both given; with gitops nothing is rolled out by this run, so leave ${clash} out.`,
+    );
+  const colon = gitops.indexOf(':');
+  const branch = colon < 0 ? undefined : gitops.slice(0, colon);
+  const folder = gitops.slice(colon + 1).replace(/^(\.\/)+|\/+$/g, '') || '.';
+  const steps = folder.split('/');
+  if (folder.startsWith('/') || steps.includes('..') || steps.includes('.git') || steps.includes(''))
+    throw new Failure(
+      `Input "gitops" names the folder "${gitops.slice(colon + 1)}"; accepted is one below the top of the repository, such as deploy/production.`,
+    );
+  if (branch !== undefined && !isBranch(branch))
+    throw new Failure(
+      `Input "gitops" names the branch "${branch}"; accepted is a name that git takes, as in production:deploy.`,
+    );
+  return {
+    kind: 'gitops',
+    access,
+    context: context || undefined,
+    branch: branch?.replace(/^refs\/heads\//, ''),
+    folder,
+    push: inputs['gitops-push'],
+  };
+}
+
+/** As git check-ref-format has it, for the names that people give branches. */
+const isBranch = (name: string) =>
+  /^[^\s~^:?*[\\\x00-\x1f\x7f-]([^\s~^:?*[\\\x00-\x1f\x7f])*$/.test(name) &&
+  !/\.\.|@\{|\/\/|\/\.|^\.|\.lock(\/|$)|[/.]$/.test(name) &&
+  name !== '@';
+
+const LEVELS: readonly Level[] = ['error', 'warning', 'notice', 'off'];
+
+function readRules(lines: readonly string[]): Request['rules'] {
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [name, level] = pair('rules', line, 'rule=level, such as latest-tag=error');
+      if (!RULES.includes(name as Rule))
+        throw new Failure(
+          `Input "rules" names "${name}"; accepted are ${RULES.join(', ')}.${didYouMean(name, RULES)}`,
+        );
+      if (!LEVELS.includes(level as Level))
+        throw new Failure(
+          `Input "rules" sets ${name} to "${level}"; accepted are ${LEVELS.join(', ')}.${didYouMean(level, LEVELS)}`,
+        );
+      return [name, level as Level];
+    }),
+  );
+}
+
+function readPatience(lines: readonly string[]): Partial<Patience> {
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [name, time] = pair('patience', line, 'cause=time, such as unschedulable=5m');
+      if (!CAUSES.some((cause) => cause === name))
+        throw new Failure(
+          `Input "patience" names "${name}"; accepted are ${CAUSES.join(', ')}.${didYouMean(name, CAUSES)}`,
+        );
+      try {
+        return [name, time === '0' ? 0 : parseDuration(time)];
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error;
+        throw new Failure(`Input "patience" for ${name} ${error.message}`, { cause: error });
+      }
+    }),
+  );
+}
+
+function pair(input: string, line: string, accepted: string): [string, string] {
+  const equals = line.indexOf('=');
+  if (equals < 1) throw new Failure(`Input "${input}" has "${line}"; accepted is ${accepted}.`);
+  return [line.slice(0, equals).trim(), line.slice(equals + 1).trim()];
+}
+
+function readTime(input: string, milliseconds: number | undefined): number {
+  if (milliseconds !== undefined && milliseconds > 0) return milliseconds;
+  throw new Failure(`Input "${input}" is no time at all; accepted is one such as 90s or 10m.`);
+}
+
+function readEnvironment({ environment, 'environment-url': url }: RolloutInputs): Request['environment'] {
+  if (environment === '' && url !== '')
+    throw new Failure('Input "environment-url" is given without "environment"; name the environment.');
+  if (url !== '' && !/^https?:\/\/[^/]/.test(url))
+    throw new Failure(
+      `Input "environment-url" is "${url}"; accepted is a web address, such as https://shop.example.`,
+    );
+  return environment === '' ? undefined : { name: environment, url: url || undefined };
+}
