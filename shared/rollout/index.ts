@@ -1,5 +1,6 @@
 /** Rollouts: what would go wrong, what would change, applying it, watching it to its end, the cause where it has none, and the way back. */
 export type { AppliedObject, Conflict, FieldChange, ObjectChange } from './apply/change.ts';
+export { CAUSE_GUIDE, DEFAULT_PATIENCE, parsePatience } from './diagnosis/patience.ts';
 export {
   CAUSES,
   type Cause,
