@@ -27,8 +27,9 @@ export interface Query {
 }
 
 /**
- * What a watch tells. `synced` comes once after the objects that were there at the start (each an `added`) and again after each
- * renewal (410 Gone, a lost connection): whatever was not told between two `synced` is gone, and is told as `deleted` before it.
+ * What a watch tells. `synced` comes once after the objects that were there at the start (each an `added`), and again after each
+ * new list (410 Gone): before it comes what changed meanwhile, and only that. Whatever is gone is told as `deleted`, with its last
+ * known state. An object that was deleted and made again under its name is told as `deleted`, then as `added`.
  */
 export type WatchEvent<T extends KubeObject = KubeObject> =
   | { readonly type: 'added' | 'modified' | 'deleted'; readonly object: T }
@@ -46,6 +47,8 @@ export interface RemoveOptions {
   readonly propagation?: 'Foreground' | 'Background' | 'Orphan' | undefined;
   /** Only this very object, not one of the same name that came later. */
   readonly uid?: string | undefined;
+  /** Only in this very state: 409 where somebody has written since. */
+  readonly resourceVersion?: string | undefined;
   readonly dryRun?: boolean | undefined;
 }
 
@@ -118,7 +121,7 @@ export interface Cluster extends AsyncDisposable {
   /** The end of a container's log. */
   logs(pod: ObjectId, options: LogOptions): Promise<string>;
   /** A connection to a port of a pod, through the API server. */
-  connect(pod: ObjectId, port: number): Promise<Duplex>;
+  connect(pod: ObjectId, port: number, signal?: AbortSignal): Promise<Duplex>;
   /** Runs a program in a container and gives what it printed (at most 64 KiB of each stream) and its exit code. */
   exec(
     pod: ObjectId,
@@ -182,4 +185,6 @@ export interface ClusterOptions {
   readonly signal: AbortSignal;
   /** Called with every token and key, before it is used. */
   readonly secret: (value: string) => void;
+  /** Called with what the server warns of: a deprecated version, a field of a template that does nothing. */
+  readonly onWarning?: ((text: string) => void) | undefined;
 }

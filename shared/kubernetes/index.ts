@@ -1,6 +1,7 @@
 /**
  * Kubernetes: clusters and their API, objects and the manifests that declare them (API conventions, server-side apply, RFC 6902).
  */
+export { openCluster } from './client/open.ts';
 export {
   ApiError,
   type ApiResource,
@@ -14,7 +15,18 @@ export {
   type ServerVersion,
   type WatchEvent,
 } from './cluster.ts';
+export {
+  digestIn,
+  type PinnedImage,
+  type PinnedManifests,
+  pinImages,
+  type ResolveDigest,
+} from './manifests/images.ts';
 export { type FieldPath, formatPath, type Manifest } from './manifests/manifest.ts';
+export { type IsNamespaced, withNamespace } from './manifests/namespace.ts';
+export { inOrder, inRemovalOrder } from './manifests/order.ts';
+export { type ContainerAt, containersOf, type PodTemplate, podTemplateOf } from './manifests/pod-template.ts';
+export { type ReadOptions, readManifests } from './manifests/read.ts';
 export {
   formatId,
   groupOf,

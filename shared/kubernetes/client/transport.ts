@@ -1,0 +1,193 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import http from 'node:http';
+import https from 'node:https';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import type { ApiTraffic } from '../cluster.ts';
+import { type Credentials, readPem } from './credentials.ts';
+import type { Entrance } from './kubeconfig.ts';
+
+export interface ApiRequest {
+  readonly method: string;
+  /** With its parameters. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | undefined;
+  readonly signal: AbortSignal;
+  /** Milliseconds without a byte after which the connection counts as broken. */
+  readonly silence: number;
+  /** An answer without an end: has a connection of its own. */
+  readonly watch?: boolean;
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** To be read to its end or destroyed. */
+  readonly body: Readable;
+}
+
+/** Connections that are used at once for calls; watches have their own. More would be queued by the server's fairness. */
+const CONNECTIONS = 24;
+/** Milliseconds: for a connection; until the system asks a silent peer whether it is there; that an unused connection is kept. */
+const CONNECT = 10_000;
+const KEEP_ALIVE = 10_000;
+const IDLE = 50_000;
+
+/** Marks an error that came before a connection was there: nothing was sent. */
+export const UNREACHED = Symbol('unreached');
+
+/** HTTP to one API server: connections, proxies, TLS, time limits and counts; no repeats, no meaning. */
+export class Transport {
+  readonly #entrance: Entrance;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #userAgent: string;
+  #agent: { readonly key: string; readonly calls: http.Agent; readonly streams: http.Agent } | undefined;
+  #requests = 0;
+  #watches = 0;
+  #sent = 0;
+  #received = 0;
+
+  constructor(
+    entrance: Entrance,
+    { env, userAgent }: { env: Readonly<Record<string, string | undefined>>; userAgent: string },
+  ) {
+    this.#entrance = entrance;
+    this.#env = env;
+    this.#userAgent = userAgent;
+  }
+
+  traffic(): ApiTraffic {
+    return {
+      requests: this.#requests,
+      watches: this.#watches,
+      bytesSent: this.#sent,
+      bytesReceived: this.#received,
+    };
+  }
+
+  close(): void {
+    this.#agent?.calls.destroy();
+    this.#agent?.streams.destroy();
+    this.#agent = undefined;
+  }
+
+  /** One request. Rejects with the error of the connection, marked UNREACHED where none came about. */
+  async send(request: ApiRequest, credentials: Credentials): Promise<ApiAnswer> {
+    request.signal.throwIfAborted();
+    const agents = await this.#agents(credentials);
+    this.#requests += 1;
+    if (request.watch) this.#watches += 1;
+    const url = new URL(this.#entrance.cluster.server);
+    const { request: open } = url.protocol === 'https:' ? https : http;
+    const asked = open(`${url.origin}${url.pathname.replace(/\/$/, '')}${request.path}`, {
+      method: request.method,
+      agent: request.watch ? agents.streams : agents.calls,
+      headers: this.#headers(request, credentials),
+      signal: request.signal,
+    });
+    const answered = answerTo(asked, request.silence);
+    this.#sent += request.body?.length ?? 0;
+    asked.end(request.body);
+    const message = await answered;
+    return { status: message.statusCode ?? 0, headers: message.headers, body: this.#bodyOf(message) };
+  }
+
+  #headers(request: ApiRequest, credentials: Credentials): http.OutgoingHttpHeaders {
+    return {
+      accept: 'application/json',
+      'user-agent': this.#userAgent,
+      // The server compresses long answers only; events would wait in a compressor.
+      'accept-encoding': request.watch ? 'identity' : 'gzip',
+      ...(request.body !== undefined && { 'content-length': request.body.length }),
+      ...request.headers,
+      ...(credentials.headers as Record<string, string>),
+    };
+  }
+
+  #bodyOf(message: IncomingMessage): Readable {
+    message.on('data', (chunk: Buffer) => {
+      this.#received += chunk.length;
+    });
+    message.pause();
+    if (message.headers['content-encoding'] !== 'gzip') return message;
+    const plain = createGunzip();
+    message.on('error', (error) => plain.destroy(error));
+    plain.on('close', () => message.destroyed || message.complete || message.destroy());
+    return message.pipe(plain);
+  }
+
+  /** Agents for the certificate of these credentials: a plugin may hand out another with each. */
+  async #agents(credentials: Credentials) {
+    const key = `${credentials.certificate ?? ''} ${credentials.key ?? ''}`;
+    if (this.#agent?.key === key) return this.#agent;
+    const tls = await this.tlsOptions(credentials);
+    const old = this.#agent;
+    if (old?.key === key) return old;
+    const agent = (connections: number): http.Agent => {
+      const options = {
+        keepAlive: true,
+        keepAliveMsecs: KEEP_ALIVE,
+        maxSockets: connections,
+        ...this.#proxy(),
+        ...tls,
+      };
+      return new URL(this.#entrance.cluster.server).protocol === 'https:'
+        ? new https.Agent({ ...options, scheduling: 'lifo', timeout: IDLE })
+        : new http.Agent({ ...options, scheduling: 'lifo', timeout: IDLE });
+    };
+    old?.calls.destroy();
+    this.#agent = { key, calls: agent(CONNECTIONS), streams: agent(Number.POSITIVE_INFINITY) };
+    return this.#agent;
+  }
+
+  #proxy(): { proxyEnv?: NodeJS.ProcessEnv } {
+    const { proxyUrl, server } = this.#entrance.cluster;
+    if (proxyUrl !== undefined) return { proxyEnv: { HTTPS_PROXY: proxyUrl, HTTP_PROXY: proxyUrl } };
+    return isLoopback(new URL(server).hostname) ? {} : { proxyEnv: this.#env as NodeJS.ProcessEnv };
+  }
+
+  /** What TLS needs to know to reach this server with these credentials. */
+  async tlsOptions({ certificate, key }: Credentials) {
+    const { certificateAuthority, insecure, tlsServerName } = this.#entrance.cluster;
+    const ca = await readPem(certificateAuthority);
+    return {
+      ...(ca !== undefined && { ca }),
+      ...(insecure && { rejectUnauthorized: false }),
+      ...(tlsServerName !== undefined && { servername: tlsServerName }),
+      ...(certificate !== undefined && key !== undefined && { cert: certificate, key }),
+    };
+  }
+}
+
+const isLoopback = (hostname: string): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
+
+function answerTo(request: http.ClientRequest, silence: number): Promise<IncomingMessage> {
+  let reached = false;
+  const late = (what: string) => Object.assign(new Error(what), { code: 'ETIMEDOUT' });
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => reject(reached ? error : Object.assign(error, { [UNREACHED]: true }));
+    request.once('response', resolve);
+    request.on('error', fail);
+    request.once('close', () => fail(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })));
+    request.setTimeout(silence, () => request.destroy(late(`no byte for ${silence / 1000} s`)));
+    request.once('socket', (socket) => {
+      const ready = 'encrypted' in socket ? 'secureConnect' : 'connect';
+      const isNew = socket.connecting || ('secureConnecting' in socket && socket.secureConnecting === true);
+      if (!isNew) {
+        reached = true;
+        return;
+      }
+      const timer = setTimeout(
+        () => request.destroy(late(`no connection within ${CONNECT / 1000} s`)),
+        CONNECT,
+      );
+      socket.once(ready, () => {
+        reached = true;
+        clearTimeout(timer);
+      });
+      socket.once('close', () => clearTimeout(timer));
+    });
+  });
+}

@@ -1,0 +1,113 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Failure } from '../../host/index.ts';
+import { ApiError, type WatchEvent } from '../cluster.ts';
+import { textOf, unauthorised, type Way } from './call.ts';
+import type { ObjectList } from './list.ts';
+import { errorOf, errorOfStatus } from './status.ts';
+import { Watched, type WireEvent } from './watched.ts';
+
+/**
+ * Seconds after which the server ends a watch, having sent a bookmark just before. Short, because over HTTP/1.1 this is what shows
+ * that a connection is dead that both ends, or something between them, believe alive: one that says nothing for longer is dead.
+ */
+const LIFE = 30;
+const SILENCE = (LIFE + 5) * 1000;
+/** Milliseconds between attempts: at first, and at most. */
+const FIRST = 200;
+const LONGEST = 10_000;
+
+export interface WatchCall {
+  readonly way: Way;
+  /** For messages: `WATCH pods in shop`. */
+  readonly what: string;
+  readonly signal: AbortSignal;
+  list(): Promise<ObjectList>;
+  /** Path of the watch from a version on. */
+  path(parameters: { resourceVersion: string; timeoutSeconds: number }): string;
+}
+
+/** Lists, then watches, for as long as somebody takes events; see Cluster.watch. */
+export async function* watchAll(call: WatchCall): AsyncGenerator<WatchEvent> {
+  const watched = new Watched();
+  let failures = 0;
+  while (!call.signal.aborted) {
+    try {
+      if (watched.resourceVersion === '') yield* watched.relist(await call.list());
+      for await (const event of eventsFrom(call, watched.resourceVersion)) {
+        failures = 0;
+        yield* watched.take(event);
+      }
+      // The server ended it, as it was asked to.
+      continue;
+    } catch (error) {
+      if (call.signal.aborted) return;
+      if (isExpired(error)) watched.resourceVersion = '';
+      else if (!mayPass(error)) throw error;
+    }
+    failures += 1;
+    const pause = Math.min(FIRST * 2 ** (failures - 1), LONGEST) * (0.5 + Math.random() / 2);
+    await wait(pause, undefined, { signal: call.signal }).catch(() => {});
+  }
+}
+
+/** The version is older than what the server remembers: only a new list helps. */
+const isExpired = (error: unknown): boolean =>
+  error instanceof ApiError &&
+  (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone');
+
+function mayPass(error: unknown): boolean {
+  if (error instanceof ApiError) return error.status === 429 || error.status >= 500;
+  return !(error instanceof Failure);
+}
+
+async function* eventsFrom(
+  call: WatchCall,
+  resourceVersion: string,
+): AsyncGenerator<Exclude<WireEvent, { type: 'ERROR' }>> {
+  const answer = await open(call, resourceVersion);
+  try {
+    for await (const line of linesOf(answer.body)) {
+      const event = JSON.parse(line) as WireEvent;
+      if (event.type === 'ERROR') throw errorOfStatus(event.object, call.what);
+      yield event;
+    }
+  } finally {
+    answer.body.destroy();
+  }
+}
+
+/** The answer to a watch. New credentials are taken once when those at hand are refused. */
+async function open({ way, what, signal, path }: WatchCall, resourceVersion: string) {
+  for (let refused = false; ; refused = true) {
+    const credentials = await way.credentials.current();
+    const answer = await way.transport.send(
+      {
+        method: 'GET',
+        path: path({ resourceVersion, timeoutSeconds: LIFE }),
+        signal,
+        silence: SILENCE,
+        watch: true,
+      },
+      credentials,
+    );
+    if (answer.status === 200) return answer;
+    const error = errorOf(answer.status, await textOf(answer), what);
+    if (answer.status !== 401) throw error;
+    if (refused || !(await way.credentials.renew(credentials))) throw unauthorised(error, way);
+  }
+}
+
+async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  const parts: Buffer[] = [];
+  for await (const chunk of body) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      parts.push(chunk.subarray(start, end));
+      yield Buffer.concat(parts).toString('utf8');
+      parts.length = 0;
+      start = end + 1;
+    }
+    if (start < chunk.length) parts.push(chunk.subarray(start));
+  }
+  // A line that was cut off is no event; the next watch sends it whole.
+}
