@@ -1,0 +1,109 @@
+import { Failure, type Location } from '../../host/index.ts';
+import { formatId, idOf, type KubeObject, keyOf } from '../objects.ts';
+import type { FieldPath, Manifest } from './manifest.ts';
+import type { YamlDocument } from './yaml.ts';
+
+type Locate = (path: FieldPath) => Location | undefined;
+
+/** The objects of a document: itself, or the items of a List. What no cluster could take is a Failure at its place. */
+export function objectsOf({ value, locate }: Pick<YamlDocument, 'value'> & { locate: Locate }): Manifest[] {
+  if (
+    isRecord(value) &&
+    Array.isArray(value.items) &&
+    typeof value.kind === 'string' &&
+    /List$/.test(value.kind)
+  )
+    return value.items.flatMap((item, index) =>
+      objectsOf({ value: item, locate: (path) => locate(['items', index, ...path]) }),
+    );
+  return [{ object: checked(value, locate), locate }];
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function checked(value: unknown, locate: Locate): KubeObject {
+  const fail = (path: FieldPath, message: string) => new Failure(message, { location: locate(path) });
+  if (!isRecord(value))
+    throw fail([], 'This document is no Kubernetes object: it has no apiVersion and kind.');
+  for (const field of ['apiVersion', 'kind'] as const) {
+    const given = value[field];
+    if (given === undefined || given === null || given === '')
+      throw fail([], `This document has no ${field}, so it is no Kubernetes object.`);
+    if (typeof given !== 'string') throw fail([field], `${field} is ${JSON.stringify(given)}, not text.`);
+  }
+  checkMetadata(value, fail);
+  return value as KubeObject;
+}
+
+function checkMetadata(
+  value: Record<string, unknown>,
+  fail: (path: FieldPath, message: string) => Failure,
+): void {
+  const { kind, metadata } = value;
+  if (!isRecord(metadata)) throw fail(['kind'], `This ${kind} has no metadata.name.`);
+  if (metadata.name === undefined || metadata.name === null || metadata.name === '') {
+    if (typeof metadata.generateName === 'string')
+      throw fail(
+        ['metadata', 'generateName'],
+        `This ${kind} has generateName: what is rolled out again needs the same name each time, so give it a metadata.name.`,
+      );
+    throw fail(['metadata'], `This ${kind} has no metadata.name.`);
+  }
+  for (const field of ['name', 'namespace'] as const) {
+    const given = metadata[field];
+    if (given === undefined || given === null) continue;
+    if (typeof given !== 'string')
+      throw fail(
+        ['metadata', field],
+        `metadata.${field} is read as ${JSON.stringify(given)}; put it in quotes.`,
+      );
+    if (/[\s{}$<>]/.test(given))
+      throw fail(
+        ['metadata', field],
+        `metadata.${field} is "${given}": a placeholder in it was not replaced.`,
+      );
+  }
+  for (const field of ['labels', 'annotations'] as const)
+    checkTexts(metadata[field], ['metadata', field], fail);
+}
+
+/** Labels and annotations are texts; without quotes `on`, `yes` and `1.10` are not. */
+function checkTexts(
+  map: unknown,
+  path: FieldPath,
+  fail: (path: FieldPath, message: string) => Failure,
+): void {
+  if (!isRecord(map)) return;
+  for (const [key, given] of Object.entries(map))
+    if (typeof given !== 'string' && given !== null)
+      throw fail(
+        [...path, key],
+        `${path.join('.')}["${key}"] is read as ${JSON.stringify(given)}, not as text; put it in quotes.`,
+      );
+}
+
+/** The same object twice is a Failure that names both places. */
+export function refuseTwins(manifests: readonly Manifest[]): void {
+  const seen = new Map<string, Manifest>();
+  for (const manifest of manifests) {
+    const id = idOf(manifest.object);
+    const key = keyOf(id);
+    const first = seen.get(key);
+    if (first !== undefined) {
+      const location = manifest.locate(['metadata', 'name']);
+      throw new Failure(
+        `${formatId(id)} is declared twice: ${where(first)} and ${where(manifest)}; keep one of them.`,
+        { location },
+      );
+    }
+    seen.set(key, manifest);
+  }
+}
+
+/** `deploy/web.yaml:3`, for messages. */
+export function where({ locate }: Manifest): string {
+  const location = locate(['metadata', 'name']);
+  if (location === undefined) return 'in a kustomization';
+  return location.line === undefined ? location.file : `${location.file}:${location.line}`;
+}
