@@ -5,6 +5,14 @@ export { nameFromBytes, nameToBytes } from './bytes.ts';
 export { type Digest, digestOf, digestOfFile, isDigest } from './digest.ts';
 export { FileDigests } from './file-digests.ts';
 export { type GitState, gitOrigin, gitState } from './git.ts';
+export {
+  type Author,
+  type BranchCommit,
+  type BranchFolder,
+  type CommitResult,
+  commitToBranch,
+  readBranchFolder,
+} from './git-branch.ts';
 export { Key, type KeyDifference, type KeyListing, type KeyPart, ListingWriter } from './key.ts';
 export { isOwn, makeOwnFolder, OWN_FOLDER } from './own-folder.ts';
 export type { TarEntry } from './tar-entry.ts';

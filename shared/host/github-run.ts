@@ -71,9 +71,16 @@ export function readRunContext(env: Environment, event: unknown): RunContext {
       repository && env.GITHUB_RUN_ID
         ? `${env.GITHUB_SERVER_URL ?? 'https://github.com'}/${repository}/actions/runs/${env.GITHUB_RUN_ID}`
         : undefined,
+    actor: actorOf(env),
     workflow: workflowOf(env, payload),
   };
   return known(context) as unknown as RunContext;
+}
+
+/** The address under which GitHub counts a commit as that user's without telling their own. */
+function actorOf({ GITHUB_ACTOR: name, GITHUB_ACTOR_ID: id }: Environment): RunContext['actor'] | undefined {
+  if (!name) return undefined;
+  return { name, email: `${id ? `${id}+` : ''}${name}@users.noreply.github.com` };
 }
 
 function workflowOf(env: Environment, payload: Payload): WorkflowRun | undefined {

@@ -69,6 +69,8 @@ export interface RunContext {
   readonly tag?: string;
   readonly sha?: string;
   readonly url?: string;
+  /** Who started it, as the author of what it commits. */
+  readonly actor?: { readonly name: string; readonly email: string };
   /** The workflow that this is a run of. */
   readonly workflow?: WorkflowRun;
 }

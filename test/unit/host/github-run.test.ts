@@ -75,6 +75,7 @@ describe('what a run is part of', () => {
     const event = { repository: { default_branch: 'trunk' } };
     expect(readRunContext({ ...env, GITHUB_EVENT_NAME: 'push' }, event)).toEqual({
       trusted: true,
+      actor: { name: 'octocat', email: 'octocat@users.noreply.github.com' },
       repository: 'octo/app',
       branch: 'main',
       defaultBranch: 'trunk',
