@@ -2,8 +2,8 @@ import { Failure } from '../../host/index.ts';
 import type { ApiResource, Query } from '../cluster.ts';
 import type { ObjectId } from '../objects.ts';
 
-/** Text parameters of a request; those that are undefined are not sent. */
-export type Parameters = Readonly<Record<string, string | number | boolean | undefined>>;
+/** Parameters of a request; those that are undefined are not sent, a list is sent as one for each of its texts. */
+export type Parameters = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
 /** The path under which a cluster serves a version of a group: `/api/v1`, `/apis/apps/v1`. */
 export const versionPath = ({ group, version }: Pick<ApiResource, 'group' | 'version'>): string =>
@@ -34,7 +34,7 @@ export const selectorsOf = ({ labelSelector, fieldSelector }: Query): Parameters
 export function withParameters(path: string, parameters: Parameters): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters))
-    if (value !== undefined) query.append(name, String(value));
+    for (const one of [value ?? []].flat()) query.append(name, String(one));
   return query.size === 0 ? path : `${path}${path.includes('?') ? '&' : '?'}${query}`;
 }
 

@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream';
 import { didYouMean, Failure } from '../../host/index.ts';
 import {
   ApiError,
@@ -122,7 +121,7 @@ function clusterOf(way: Way, defaultNamespace: string, signal: AbortSignal): Clu
       const events = watchAll({
         way,
         what: `WATCH ${describe(resource, query.namespace)}`,
-        signal: AbortSignal.any([until, signal]),
+        signal: eitherOf(signal, until),
         list: () => list(query),
         path: (from) =>
           withParameters(path, { ...selectorsOf(query), watch: true, allowWatchBookmarks: true, ...from }),
@@ -224,8 +223,24 @@ function clusterOf(way: Way, defaultNamespace: string, signal: AbortSignal): Clu
       });
     },
 
-    connect: (): Promise<Duplex> => Promise.reject(new Error('not there yet')),
-    exec: () => Promise.reject(new Error('not there yet')),
+    async connect(pod, port, until) {
+      const { forwardPort } = await import('./port-forward.ts');
+      const resource = await served(pod.apiVersion, pod.kind);
+      const path = withParameters(pathOf(resource, pod, 'portforward'), { ports: port });
+      return await forwardPort(way, { path, pod, port, signal: eitherOf(signal, until) });
+    },
+
+    async exec(pod, container, command, until) {
+      const { execInPod } = await import('./exec.ts');
+      const resource = await served(pod.apiVersion, pod.kind);
+      const path = withParameters(pathOf(resource, pod, 'exec'), {
+        container,
+        command,
+        stdout: true,
+        stderr: true,
+      });
+      return await execInPod(way, { path, pod, signal: eitherOf(signal, until) });
+    },
 
     fetch: (path, options = {}) =>
       fetchOnce(
@@ -275,6 +290,9 @@ function notServed(
       : `${didYouMean(kind, kinds)} Is its CustomResourceDefinition missing?`;
   return new Failure(`The cluster "${cluster}" serves no ${kind} in ${apiVersion}.${hint}`);
 }
+
+const eitherOf = (one: AbortSignal, other: AbortSignal | undefined): AbortSignal =>
+  other === undefined ? one : AbortSignal.any([one, other]);
 
 async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
   try {

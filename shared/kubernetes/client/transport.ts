@@ -78,9 +78,8 @@ export class Transport {
     const agents = await this.#agents(credentials);
     this.#requests += 1;
     if (request.watch) this.#watches += 1;
-    const url = new URL(this.#entrance.cluster.server);
-    const { request: open } = url.protocol === 'https:' ? https : http;
-    const asked = open(`${url.origin}${url.pathname.replace(/\/$/, '')}${request.path}`, {
+    const { request: open } = this.#url('').startsWith('https:') ? https : http;
+    const asked = open(this.#url(request.path), {
       method: request.method,
       agent: request.watch ? agents.streams : agents.calls,
       headers: this.#headers(request, credentials),
@@ -121,7 +120,7 @@ export class Transport {
   async #agents(credentials: Credentials) {
     const key = `${credentials.certificate ?? ''} ${credentials.key ?? ''}`;
     if (this.#agent?.key === key) return this.#agent;
-    const tls = await this.tlsOptions(credentials);
+    const tls = await this.#tls(credentials);
     const old = this.#agent;
     if (old?.key === key) return old;
     const agent = (connections: number): http.Agent => {
@@ -147,8 +146,24 @@ export class Transport {
     return isLoopback(new URL(server).hostname) ? {} : { proxyEnv: this.#env as NodeJS.ProcessEnv };
   }
 
+  /** What a WebSocket needs to be opened. */
+  async upgrade(path: string, credentials: Credentials) {
+    const { streams } = await this.#agents(credentials);
+    this.#requests += 1;
+    return {
+      url: `${this.#url(path)}`.replace(/^http/, 'ws'),
+      agent: streams,
+      headers: { 'user-agent': this.#userAgent, ...(credentials.headers as Record<string, string>) },
+    };
+  }
+
+  /** The server's address may have a path of its own, as behind Rancher. */
+  #url(path: string): string {
+    return `${this.#entrance.cluster.server}${path}`;
+  }
+
   /** What TLS needs to know to reach this server with these credentials. */
-  async tlsOptions({ certificate, key }: Credentials) {
+  async #tls({ certificate, key }: Credentials) {
     const { certificateAuthority, insecure, tlsServerName } = this.#entrance.cluster;
     const ca = await readPem(certificateAuthority);
     return {
@@ -173,6 +188,7 @@ function answerTo(request: http.ClientRequest, silence: number): Promise<Incomin
     request.once('close', () => fail(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })));
     request.setTimeout(silence, () => request.destroy(late(`no byte for ${silence / 1000} s`)));
     request.once('socket', (socket) => {
+      socket.setKeepAlive(true, KEEP_ALIVE);
       const ready = 'encrypted' in socket ? 'secureConnect' : 'connect';
       const isNew = socket.connecting || ('secureConnecting' in socket && socket.secureConnecting === true);
       if (!isNew) {
