@@ -15,6 +15,35 @@ export {
   type ServerVersion,
   type WatchEvent,
 } from './cluster.ts';
+export { absentFrom, extract, without } from './fields/extract.ts';
+export {
+  at,
+  contains,
+  difference,
+  type FieldSet,
+  type FieldSteps,
+  fieldsOf,
+  formatSteps,
+  isEmpty,
+  NO_FIELDS,
+  only,
+  unheld,
+  union,
+  writeFields,
+} from './fields/field-set.ts';
+export { type FieldOwner, ownedFields, ownersOf } from './fields/owners.ts';
+export {
+  ANNOTATION_CONFIGURATION,
+  type ConfigurationMode,
+  withConfiguration,
+} from './manifests/configuration.ts';
+export { formatManifests } from './manifests/format.ts';
+export {
+  generationLabel,
+  generationOf,
+  LABEL_GENERATION_OF,
+  LABEL_RELEASE,
+} from './manifests/generation.ts';
 export {
   digestIn,
   type PinnedImage,
@@ -27,6 +56,7 @@ export { type IsNamespaced, withNamespace } from './manifests/namespace.ts';
 export { inOrder, inRemovalOrder } from './manifests/order.ts';
 export { type ContainerAt, containersOf, type PodTemplate, podTemplateOf } from './manifests/pod-template.ts';
 export { type ReadOptions, readManifests } from './manifests/read.ts';
+export { type ConfigurationReference, configurationOf } from './manifests/references.ts';
 export {
   formatId,
   groupOf,
