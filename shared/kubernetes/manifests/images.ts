@@ -54,6 +54,7 @@ export async function pinImages(
   const uses = manifests.flatMap(usesIn);
   const matches = pins.map((pin) => ({ pin, uses: match(pin, uses) }));
   refuseRivals(matches);
+  refusePlaceholders(uses.filter((use) => !matches.some((one) => one.uses.includes(use))));
   const texts = await pinnedTexts(pins, resolve);
   const pinned = matches.flatMap(({ pin, uses }) =>
     uses.map((use) => ({ use, pin: pin.name, to: texts.get(pin.text)! })),
@@ -169,6 +170,16 @@ function refuseRivals(matches: readonly { readonly pin: Pin; readonly uses: read
         );
       taken.set(use, pin);
     }
+}
+
+/** An image that no pin replaces has to be one. */
+function refusePlaceholders(uses: readonly Use[]): void {
+  const use = uses.find(({ image }) => typeof image === 'string' && /[\s{}$<>()]/.test(image));
+  if (use === undefined) return;
+  throw new Failure(
+    `The image of container ${use.name} is "${use.image}", a placeholder; give it with images: ${use.name}=…`,
+    { location: use.manifest.locate([...use.path, 'image']) },
+  );
 }
 
 /** Each reference with its digest, in the user's spelling. */

@@ -1,6 +1,7 @@
 import { Failure, type Location } from '../../host/index.ts';
 import { formatId, idOf, type KubeObject, keyOf } from '../objects.ts';
-import type { FieldPath, Manifest } from './manifest.ts';
+import { type FieldPath, formatPath, type Manifest } from './manifest.ts';
+import { isRecord } from './pod-template.ts';
 import type { YamlDocument } from './yaml.ts';
 
 type Locate = (path: FieldPath) => Location | undefined;
@@ -19,9 +20,6 @@ export function objectsOf({ value, locate }: Pick<YamlDocument, 'value'> & { loc
   return [{ object: checked(value, locate), locate }];
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 function checked(value: unknown, locate: Locate): KubeObject {
   const fail = (path: FieldPath, message: string) => new Failure(message, { location: locate(path) });
   if (!isRecord(value))
@@ -33,7 +31,32 @@ function checked(value: unknown, locate: Locate): KubeObject {
     if (typeof given !== 'string') throw fail([field], `${field} is ${JSON.stringify(given)}, not text.`);
   }
   checkMetadata(value, fail);
+  const template = helmText(
+    value.kind === 'ConfigMap' || value.kind === 'Secret' ? metadataOf(value) : value,
+  );
+  if (template !== undefined)
+    throw fail(
+      template.path,
+      `${formatPath(template.path)} is "${template.text}": the chart was not rendered; give what "helm template" makes of it.`,
+    );
   return value as KubeObject;
+}
+
+/** What only charts have; other templates in text, such as those of alerts, are for others to fill in. */
+const HELM =
+  /\{\{-?\s*(?:\.(?:Values|Release|Chart|Capabilities|Template|Files)\b|\$\.Values\b|(?:include|template|tpl)\s+")/;
+
+const metadataOf = ({ metadata }: Record<string, unknown>) => ({ metadata });
+
+function helmText(value: unknown, path: FieldPath = []): { path: FieldPath; text: string } | undefined {
+  if (typeof value === 'string') return HELM.test(value) ? { path, text: value } : undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
+  const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
+  for (const [step, inner] of entries) {
+    const found = helmText(inner, [...path, step]);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 function checkMetadata(

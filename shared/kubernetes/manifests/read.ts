@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Failure } from '../../host/index.ts';
-import { renderKustomization } from './kustomize.ts';
+import { refuseBases, renderKustomization } from './kustomize.ts';
 import type { Manifest } from './manifest.ts';
 import { objectsOf, refuseTwins } from './objects.ts';
 import { display, findSources, type Source } from './sources.ts';
@@ -24,9 +24,13 @@ const STDIN = 'standard input';
  * cluster could take, and where the same object is declared twice.
  */
 export async function readManifests(sources: readonly string[], options: ReadOptions): Promise<Manifest[]> {
+  const found = findSources(sources, options.workspace);
+  refuseBases(
+    found.flatMap((source) => (source.kind === 'kustomization' ? [source.folder] : [])),
+    options.workspace,
+  );
   const manifests: Manifest[] = [];
-  for (const source of findSources(sources, options.workspace))
-    manifests.push(...(await readSource(source, options)));
+  for (const source of found) manifests.push(...(await readSource(source, options)));
   if (manifests.length === 0)
     throw new Failure(`There is no Kubernetes object in ${sources.map((one) => `"${one}"`).join(', ')}.`);
   refuseTwins(manifests);

@@ -23,8 +23,8 @@ export interface YamlDocument {
   readonly locate: (path: FieldPath) => Location;
 }
 
-/** Values that aliases may make out of one document: a bomb of some lines makes billions. */
-const MOST_VALUES = 1_000_000;
+/** Values that the aliases of one document may make: a bomb of some lines makes billions. */
+const MOST_COPIES = 100_000;
 const MOST_DEPTH = 200;
 
 /**
@@ -36,7 +36,9 @@ export function readYaml(text: string, file: string): YamlDocument[] {
   lines.addNewLine(0);
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1);
   return jsonTexts(text).flatMap(({ start, content }) =>
-    documentsOf(content).flatMap((document) => new Reader(document, file, lines, start).read() ?? []),
+    documentsOf(content).flatMap(
+      (document) => new Reader(document, content, file, lines, start).read() ?? [],
+    ),
   );
 }
 
@@ -55,14 +57,19 @@ function documentsOf(text: string): Document.Parsed[] {
 
 class Reader {
   readonly #document: Document.Parsed;
+  readonly #text: string;
   readonly #file: string;
   readonly #lines: LineCounter;
   /** Where the document's text begins in the file. */
   readonly #start: number;
-  #values = 0;
+  /** Anchors seen so far: one that is given again is another from there on. */
+  readonly #anchors = new Map<string, Node>();
+  readonly #targets = new Map<Alias, Node>();
+  #copies = 0;
 
-  constructor(document: Document.Parsed, file: string, lines: LineCounter, start: number) {
+  constructor(document: Document.Parsed, text: string, file: string, lines: LineCounter, start: number) {
     this.#document = document;
+    this.#text = text;
     this.#file = file;
     this.#lines = lines;
     this.#start = start;
@@ -72,7 +79,7 @@ class Reader {
     const [error] = this.#document.errors;
     if (error !== undefined) {
       const location = this.#at(error.pos[0]);
-      throw new Failure(`This is no YAML: ${sentence(error.message)}`, { location });
+      throw this.#template() ?? new Failure(`This is no YAML: ${sentence(error.message)}`, { location });
     }
     const { contents } = this.#document;
     if (contents === null) return undefined;
@@ -83,13 +90,19 @@ class Reader {
 
   #value(node: unknown, depth: number, open: readonly Node[]): unknown {
     if (node === null || node === undefined) return null;
-    if (++this.#values > MOST_VALUES || depth > MOST_DEPTH)
-      throw this.#wrong(node as Node, 'This document grows without end through its aliases.');
+    this.#visit(node as Node, depth, open);
     if (isAlias(node)) return this.#value(this.#anchored(node, open), depth + 1, [...open, node]);
     if (isScalar(node)) return this.#scalar(node);
     if (isSeq(node)) return node.items.map((item) => this.#value(item, depth + 1, open));
     if (isMap(node)) return Object.fromEntries(this.#entries(node, depth, open));
     throw this.#wrong(node as Node, 'This is neither a mapping, a list nor a value.');
+  }
+
+  #visit(node: Node, depth: number, open: readonly Node[]): void {
+    if (depth > MOST_DEPTH) throw this.#wrong(node, `This is nested more than ${MOST_DEPTH} deep.`);
+    if (open.length > 0 && ++this.#copies > MOST_COPIES)
+      throw this.#wrong(open[0], `The aliases of this document make more than ${MOST_COPIES} values of it.`);
+    if (!isAlias(node) && node.anchor !== undefined) this.#anchors.set(node.anchor, node);
   }
 
   /** The fields of a mapping. A merge takes effect where it stands: it wins over keys before it, as in kubectl. */
@@ -113,8 +126,7 @@ class Reader {
   #merged(node: unknown, depth: number, open: readonly Node[]): Map<string, unknown> {
     if (isAlias(node)) return this.#merged(this.#anchored(node, open), depth + 1, [...open, node]);
     if (isMap(node)) {
-      if (++this.#values > MOST_VALUES || depth > MOST_DEPTH)
-        throw this.#wrong(node, 'This document grows without end through its aliases.');
+      this.#visit(node, depth, open);
       return this.#entries(node, depth + 1, open);
     }
     // The first of a list wins.
@@ -124,24 +136,28 @@ class Reader {
   }
 
   #anchored(alias: Alias, open: readonly Node[]): Node {
-    const node = alias.resolve(this.#document);
-    if (node === undefined) throw this.#wrong(alias, `There is no anchor &${alias.source} before this.`);
     if (open.includes(alias)) throw this.#wrong(alias, `The anchor &${alias.source} holds itself.`);
+    const node = this.#targets.get(alias) ?? this.#anchors.get(alias.source);
+    if (node === undefined) throw this.#wrong(alias, `There is no anchor &${alias.source} before this.`);
+    this.#targets.set(alias, node);
     return node;
   }
 
   #key({ key, value }: Pair): string {
-    const node = isAlias(key) ? key.resolve(this.#document) : key;
-    if (isScalar(node) || node === null) {
-      const name = node === null ? null : this.#scalar(node);
+    const node = isAlias(key) ? this.#anchored(key, []) : key;
+    if (isScalar(node)) {
+      if (node.anchor !== undefined) this.#anchors.set(node.anchor, node);
+      const name = this.#scalar(node);
       if (name !== null) return typeof name === 'number' ? keyOfNumber(name) : String(name);
     }
-    throw this.#wrong((key ?? value) as Node, 'A key is text; put it in quotes.');
+    const location = (key ?? value) as Node;
+    // `{{ .Values.image }}` is a mapping as the key of a mapping.
+    if (isMap(node) && node.flow) throw this.#template() ?? this.#wrong(location, 'A key is text.');
+    throw this.#wrong(location, 'A key is text; put it in quotes.');
   }
 
   #scalar(node: Scalar): string | number | boolean | null {
     try {
-      // A block, a quoted text and the tag `!` are text; the parser gives its texts the tag of the schema only when it is written.
       const plain = node.type === 'PLAIN' || node.type === undefined;
       return readScalar(String(node.value ?? ''), plain, node.tag);
     } catch (error) {
@@ -165,7 +181,7 @@ class Reader {
 
   /** The node under a step, and the node that shows its place: its key, or the item of a list. */
   #step(node: Node, step: string | number): { place: Node; node: Node | undefined } | undefined {
-    const inner = isAlias(node) ? node.resolve(this.#document) : node;
+    const inner = isAlias(node) ? this.#targets.get(node) : node;
     if (isSeq(inner)) {
       const item = typeof step === 'number' ? (inner.items[step] as Node | undefined) : undefined;
       return item === undefined ? undefined : { place: item, node: item };
@@ -183,13 +199,23 @@ class Reader {
   }
 
   #mergedStep(node: Node, step: string | number) {
-    const inner = isAlias(node) ? node.resolve(this.#document) : node;
+    const inner = isAlias(node) ? this.#targets.get(node) : node;
     if (!isSeq(inner)) return this.#step(node, step);
     for (const item of inner.items) {
       const found = this.#step(item as Node, step);
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  /** What is wrong where a template was not filled in: the error of the parser would lead astray. */
+  #template(): Failure | undefined {
+    const found = TEMPLATE.exec(this.#text);
+    if (found === null) return undefined;
+    return new Failure(
+      `This is a template and not YAML: "${found[1]}" was not filled in; give what your tool, such as "helm template", makes of it.`,
+      { location: this.#at(found.index + found[0].indexOf('{{')) },
+    );
   }
 
   #at(offset: number): Location {
@@ -201,6 +227,9 @@ class Reader {
     return new Failure(message, { location: this.#at(node?.range?.[0] ?? 0) });
   }
 }
+
+/** What Go templates put between the lines and in place of values. */
+const TEMPLATE = /^(?:[^#"'\n]*[:\s-])?(\{\{.*?(?:\}\}|$))/m;
 
 /** `<<` in plain text; in quotes it is a key like another. */
 const isMerge = ({ key }: Pair): boolean => isScalar(key) && key.value === '<<' && key.type === 'PLAIN';
