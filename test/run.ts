@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import { runChecks } from './runner/check.ts';
 import { isSuccess, lastLine, nothing, seconds, skippedLines, sum, type Tally } from './runner/tally.ts';
 
-const tiers = ['check', 'unit', 'conformance', 'e2e'] as const;
+const tiers = ['check', 'unit', 'conformance', 'e2e', 'cluster'] as const;
 type Tier = (typeof tiers)[number];
 
 const isTier = (word: string): word is Tier => (tiers as readonly string[]).includes(word);
