@@ -90,18 +90,26 @@ export interface Cluster extends AsyncDisposable {
   /** Namespace of the context; `default` where it names none. */
   readonly namespace: string;
   readonly traffic: ApiTraffic;
+  /**
+   * The same cluster, whose calls end when this signal is aborted too: for what is to stop at once when a user cancels, while the
+   * undo goes on with the cluster itself. Closing it closes nothing.
+   */
+  within(signal: AbortSignal): Cluster;
   version(): Promise<ServerVersion>;
   /** How the cluster serves a kind; undefined where it does not. Discovery is asked once, and again after a miss. */
   resource(apiVersion: string, kind: string): Promise<ApiResource | undefined>;
   /** All kinds that are served, preferred versions first. */
   resources(): Promise<readonly ApiResource[]>;
-  /** undefined where there is none (404). */
+  /** undefined where there is none (404), and where the cluster does not serve its kind. */
   get<T extends KubeObject = KubeObject>(id: ObjectId): Promise<T | undefined>;
   /** All pages. */
   list<T extends KubeObject = KubeObject>(query: Query): Promise<readonly T[]>;
   /** Lists, then watches, until the signal is aborted; renews by itself. An answer that will not change (403, 404) is thrown. */
   watch<T extends KubeObject = KubeObject>(query: Query, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
-  /** Server-side apply. */
+  /**
+   * Server-side apply. What does not fit the schema (unknown fields too) is an ApiError 422 with a cause for each field; a conflict
+   * with other owners is 409, with causes of reason `FieldManagerConflict`.
+   */
   apply<T extends KubeObject = KubeObject>(object: KubeObject, options: ApplyOptions): Promise<T>;
   create<T extends KubeObject = KubeObject>(object: KubeObject, options?: { dryRun?: boolean }): Promise<T>;
   /** PUT: whole, and only over the version that its metadata.resourceVersion names (409 otherwise). */
@@ -120,9 +128,15 @@ export interface Cluster extends AsyncDisposable {
   remove(id: ObjectId, options?: RemoveOptions): Promise<boolean>;
   /** The end of a container's log. */
   logs(pod: ObjectId, options: LogOptions): Promise<string>;
-  /** A connection to a port of a pod, through the API server. */
+  /**
+   * A connection to a port of a pod, through the API server (needs `get` and, from 1.35 on, `create` of pods/portforward). The
+   * stream is destroyed with an error of code ECONNREFUSED when nothing listens there. Ending it ends both ways.
+   */
   connect(pod: ObjectId, port: number, signal?: AbortSignal): Promise<Duplex>;
-  /** Runs a program in a container and gives what it printed (at most 64 KiB of each stream) and its exit code. */
+  /**
+   * Runs a program in a container and gives what it printed (the last 64 KiB of each stream) and its exit code; a program that
+   * cannot be started is an ApiError. Needs `get` and, from 1.35 on, `create` of pods/exec.
+   */
   exec(
     pod: ObjectId,
     container: string | undefined,

@@ -3,7 +3,7 @@ import { Failure } from '../../host/index.ts';
 import type { ApiError } from '../cluster.ts';
 import { codeOf, connectionFailure } from './connection-fault.ts';
 import type { CredentialSource, Credentials } from './credentials.ts';
-import { type Ending, type Repeatable, retryAfter, waitBefore } from './retry.ts';
+import { type Ending, MOST_WAITING, type Repeatable, retryAfter, waitBefore } from './retry.ts';
 import { errorOf } from './status.ts';
 import { type ApiAnswer, type ApiRequest, type Transport, UNREACHED } from './transport.ts';
 
@@ -35,7 +35,8 @@ const SILENCE = 75_000;
 /** Makes a call until it has an answer that counts, and gives its body's text. Throws ApiError, Failure, or the signal's reason. */
 export async function callText(way: Way, call: Call): Promise<string> {
   let refused = false;
-  for (let attempt = 0, waited = 0; ; attempt++) {
+  const started = performance.now();
+  for (let attempt = 0; ; attempt++) {
     call.signal.throwIfAborted();
     const credentials = await way.credentials.current();
     const outcome = await attemptOf(way, call, credentials);
@@ -47,9 +48,13 @@ export async function callText(way: Way, call: Call): Promise<string> {
     const pause =
       outcome.kind === 'unauthorised'
         ? undefined
-        : waitBefore(outcome.ending, call.repeatable, { attempt, waited, random: Math.random() });
+        : waitBefore(outcome.ending, call.repeatable, {
+            attempt,
+            elapsed: performance.now() - started,
+            most: way.transport.answered ? MOST_WAITING.known : MOST_WAITING.unknown,
+            random: Math.random(),
+          });
     if (pause === undefined) throw outcome.error;
-    waited += pause;
     await wait(pause, undefined, { signal: call.signal }).catch(() => call.signal.throwIfAborted());
   }
 }

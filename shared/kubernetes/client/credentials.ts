@@ -36,8 +36,8 @@ const FILE_AGE = 10_000;
 export function credentialsOf(entrance: Entrance, context: CredentialContext): CredentialSource {
   const { read, lasting } = readerOf(entrance, context);
   let held: Promise<Credentials> | undefined;
-  const fresh = (): Promise<Credentials> => {
-    const reading: Promise<Credentials> = read().catch((error: unknown) => {
+  const fresh = (refused: boolean): Promise<Credentials> => {
+    const reading: Promise<Credentials> = read(refused).catch((error: unknown) => {
       if (held === reading) held = undefined;
       throw error;
     });
@@ -46,24 +46,27 @@ export function credentialsOf(entrance: Entrance, context: CredentialContext): C
   };
   const current = async (): Promise<Credentials> => {
     const known = held;
-    if (known === undefined) return await fresh();
+    if (known === undefined) return await fresh(false);
     const credentials = await known;
     if (held !== known) return await current();
-    return (credentials.expires ?? Number.POSITIVE_INFINITY) > context.now() ? credentials : await fresh();
+    return (credentials.expires ?? Number.POSITIVE_INFINITY) > context.now()
+      ? credentials
+      : await fresh(false);
   };
   return {
     current,
     async renew(refused) {
       if (lasting) return false;
-      if ((await held) === refused) held = undefined;
-      await current();
+      // Others that were refused with the same may have renewed them meanwhile.
+      if (held === undefined || (await held) === refused) await fresh(true);
       return true;
     },
   };
 }
 
 interface Reader {
-  read(): Promise<Credentials>;
+  /** `refused`: the server does not accept what was read last, whatever end it was promised. */
+  read(refused: boolean): Promise<Credentials>;
   /** Reading again gives the same. */
   readonly lasting: boolean;
 }
@@ -121,9 +124,9 @@ function oidcReader(
   let config = provider;
   return {
     lasting: false,
-    read: async () => {
+    read: async (refused) => {
       const { oidcToken } = await import('./oidc.ts');
-      const given = await oidcToken(config, context);
+      const given = await oidcToken(config, refused, context);
       config = given.config;
       return await bearer(given.token, given.expires === undefined ? undefined : given.expires - EARLY);
     },

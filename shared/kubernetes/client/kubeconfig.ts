@@ -178,7 +178,7 @@ function userOf({ name, user }: RawUser, at: Absolute): UserEntry {
     tokenFile: at(field('tokenFile')),
     basic: username === undefined ? undefined : { username, password: field('password') ?? '' },
     exec: execOf(user?.exec as ExecPlugin | null | undefined, at),
-    oidc: oidcOf(name, provider),
+    oidc: oidcOf(name, provider, at),
     impersonate: impersonation(user ?? {}),
   };
 }
@@ -193,9 +193,13 @@ function execOf(exec: ExecPlugin | null | undefined, at: Absolute): ExecPlugin |
 function oidcOf(
   user: string,
   provider: { name?: string; config?: Record<string, string> } | undefined,
+  at: Absolute,
 ): UserEntry['oidc'] {
   if (provider?.name === undefined) return undefined;
-  if (provider.name === 'oidc') return provider.config ?? {};
+  if (provider.name === 'oidc') {
+    const authority = at(provider.config?.['idp-certificate-authority']);
+    return { ...provider.config, ...(authority && { 'idp-certificate-authority': authority }) };
+  }
   throw new Error(
     `the user "${user}" logs in through the auth-provider "${provider.name}", which Kubernetes gave up in version 1.26 (accepted: "oidc"); write the kubeconfig anew, with an exec plugin`,
   );

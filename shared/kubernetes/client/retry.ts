@@ -19,8 +19,13 @@ export type Ending =
   /** The connection ended before the answer did. */
   | { readonly kind: 'broken'; readonly code: string };
 
-/** Milliseconds of all waits of one call; a control plane of one machine that restarts is back within it. */
-export const MOST_WAITING = 60_000;
+/**
+ * Milliseconds for which a call is repeated. A control plane of one machine that restarts is back within the first; a server that has
+ * never answered is more likely at another address, and whoever wrote that should hear it soon.
+ */
+export const MOST_WAITING = { known: 60_000, unknown: 10_000 };
+/** Attempts after which an error of the server's own, such as a webhook that fails, is taken as lasting. */
+const INTERNAL_ATTEMPTS = 4;
 const FIRST = 250;
 const LONGEST = 8_000;
 
@@ -31,20 +36,21 @@ const LASTING =
   /^(ENOTFOUND|CERT_|ERR_TLS|ERR_SSL|EPROTO|HPE_|ERR_INVALID|.*SELF_SIGNED|UNABLE_TO_|HOSTNAME_)/;
 
 /**
- * Milliseconds to wait before the next attempt; undefined where none is to be made. `attempt` counts from 0, `waited` is what this
- * call has waited so far. 429 means that the server did not begin (priority and fairness); so does 503 where it asks to come back.
+ * Milliseconds to wait before the next attempt; undefined where none is to be made. `attempt` counts from 0, `elapsed` are milliseconds
+ * since the call began. 429 means that the server did not begin (priority and fairness); so does 503 where it asks to come back.
  */
 export function waitBefore(
   ending: Ending,
   repeatable: Repeatable,
-  { attempt, waited, random }: { attempt: number; waited: number; random: number },
+  { attempt, elapsed, most, random }: { attempt: number; elapsed: number; most: number; random: number },
 ): number | undefined {
   if (!mayRepeat(ending, repeatable)) return undefined;
+  if (ending.kind === 'answer' && ending.status === 500 && attempt + 1 >= INTERNAL_ATTEMPTS) return undefined;
   const grown = Math.min(FIRST * 2 ** attempt, LONGEST) * (0.5 + random / 2);
   const asked = ending.kind === 'answer' ? ending.retryAfter : undefined;
   // Not all who were refused at once may come back at once.
   const pause = asked === undefined ? grown : asked + random * Math.min(asked / 2, 1000);
-  return waited + pause > MOST_WAITING ? undefined : pause;
+  return elapsed + pause > most ? undefined : pause;
 }
 
 function mayRepeat(ending: Ending, repeatable: Repeatable): boolean {

@@ -43,6 +43,8 @@ export class Transport {
   readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #userAgent: string;
   #agent: { readonly key: string; readonly calls: http.Agent; readonly streams: http.Agent } | undefined;
+  /** Whether this server has ever answered. */
+  answered = false;
   #requests = 0;
   #watches = 0;
   #sent = 0;
@@ -89,6 +91,7 @@ export class Transport {
     this.#sent += request.body?.length ?? 0;
     asked.end(request.body);
     const message = await answered;
+    this.answered = true;
     return { status: message.statusCode ?? 0, headers: message.headers, body: this.#bodyOf(message) };
   }
 
