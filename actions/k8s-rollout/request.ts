@@ -1,6 +1,6 @@
 import { type Check, parseChecks } from '../../shared/gate/index.ts';
-import { didYouMean, Failure, type Inputs, parseDuration } from '../../shared/host/index.ts';
-import { CAUSES, type Level, type Patience, RULES, type Rule } from '../../shared/rollout/index.ts';
+import { didYouMean, Failure, type Inputs } from '../../shared/host/index.ts';
+import { type Level, type Patience, parsePatience, RULES, type Rule } from '../../shared/rollout/index.ts';
 import type { definition } from './definition.ts';
 import { wavesOf } from './waves.ts';
 
@@ -10,7 +10,8 @@ export type RolloutInputs = Inputs<typeof definition>;
 export interface Request {
   /** Files, folders, globs or `-`. */
   readonly manifests: readonly string[];
-  readonly images: readonly { readonly name: string; readonly reference: string }[];
+  /** Lines `name=reference`. */
+  readonly images: readonly string[];
   readonly namespace: string | undefined;
   readonly release: string | undefined;
   readonly target: ClusterTarget | GitopsTarget;
@@ -20,7 +21,7 @@ export interface Request {
   readonly rules: Readonly<Partial<Record<Rule, Level>>>;
   /** Milliseconds. */
   readonly timeout: number;
-  readonly patience: Partial<Patience>;
+  readonly patience: Patience;
   readonly checks: readonly Check[];
   readonly checkTimeout: number;
   readonly undo: boolean;
@@ -64,16 +65,16 @@ export function readRolloutRequest(inputs: RolloutInputs): Request {
     );
   return {
     manifests: inputs.manifests,
-    images: inputs.images.map(readImage),
-    namespace: readName('namespace', inputs.namespace),
-    release: readName('release', inputs.release),
+    images: inputs.images,
+    namespace: readNamespace(inputs.namespace),
+    release: inputs.release || undefined,
     target: readTarget(inputs),
     configuration: inputs.configuration,
     forceConflicts: inputs['force-conflicts'],
     prune: inputs.prune,
     rules: readRules(inputs.rules),
     timeout: readTime('timeout', inputs.timeout),
-    patience: readPatience(inputs.patience),
+    patience: parsePatience(inputs.patience),
     checks: parseChecks(inputs.checks),
     checkTimeout: readTime('check-timeout', inputs['check-timeout']),
     undo: inputs.undo,
@@ -83,19 +84,8 @@ export function readRolloutRequest(inputs: RolloutInputs): Request {
   };
 }
 
-/** Where nothing is pinned by mistake: both sides have to be there. */
-function readImage(line: string): Request['images'][number] {
-  const equals = line.indexOf('=');
-  const [name, reference] = [line.slice(0, equals).trim(), line.slice(equals + 1).trim()];
-  if (equals < 1 || reference === '')
-    throw new Failure(
-      `Input "images" has "${line}"; accepted is name=reference, where the name is that of a container or the repository that the manifests name, such as storefront=ghcr.io/shop/storefront:1.4.`,
-    );
-  return { name, reference };
-}
-
-/** RFC 1123 label: the names of namespaces, and what our ConfigMap's name is made of. */
-function readName(input: string, text: string): string | undefined {
+/** RFC 1123 label. */
+function readNamespace(text: string): string | undefined {
   if (text === '') return undefined;
   if (/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(text) && text.length <= 63) return text;
   const nearest = text
@@ -104,7 +94,7 @@ function readName(input: string, text: string): string | undefined {
     .slice(0, 63)
     .replace(/^-+|-+$/g, '');
   throw new Failure(
-    `Input "${input}" is "${text}"; accepted are up to 63 lower-case letters, digits and "-"${nearest === '' ? '' : `, such as ${nearest}`}.`,
+    `Input "namespace" is "${text}"; accepted are up to 63 lower-case letters, digits and "-"${nearest === '' ? '' : `, such as ${nearest}`}.`,
   );
 }
 
@@ -196,7 +186,10 @@ const LEVELS: readonly Level[] = ['error', 'warning', 'notice', 'off'];
 function readRules(lines: readonly string[]): Request['rules'] {
   return Object.fromEntries(
     lines.map((line) => {
-      const [name, level] = pair('rules', line, 'rule=level, such as latest-tag=error');
+      const equals = line.indexOf('=');
+      if (equals < 1)
+        throw new Failure(`Input "rules" has "${line}"; accepted is rule=level, such as latest-tag=error.`);
+      const [name, level] = [line.slice(0, equals).trim(), line.slice(equals + 1).trim()];
       if (!RULES.includes(name as Rule))
         throw new Failure(
           `Input "rules" names "${name}"; accepted are ${RULES.join(', ')}.${didYouMean(name, RULES)}`,
@@ -208,30 +201,6 @@ function readRules(lines: readonly string[]): Request['rules'] {
       return [name, level as Level];
     }),
   );
-}
-
-function readPatience(lines: readonly string[]): Partial<Patience> {
-  return Object.fromEntries(
-    lines.map((line) => {
-      const [name, time] = pair('patience', line, 'cause=time, such as unschedulable=5m');
-      if (!CAUSES.some((cause) => cause === name))
-        throw new Failure(
-          `Input "patience" names "${name}"; accepted are ${CAUSES.join(', ')}.${didYouMean(name, CAUSES)}`,
-        );
-      try {
-        return [name, time === '0' ? 0 : parseDuration(time)];
-      } catch (error) {
-        if (!(error instanceof Failure)) throw error;
-        throw new Failure(`Input "patience" for ${name} ${error.message}`, { cause: error });
-      }
-    }),
-  );
-}
-
-function pair(input: string, line: string, accepted: string): [string, string] {
-  const equals = line.indexOf('=');
-  if (equals < 1) throw new Failure(`Input "${input}" has "${line}"; accepted is ${accepted}.`);
-  return [line.slice(0, equals).trim(), line.slice(equals + 1).trim()];
 }
 
 function readTime(input: string, milliseconds: number | undefined): number {

@@ -21,4 +21,6 @@ export {
   type Rule,
 } from './preflight/finding.ts';
 export type { Attempt, ReleaseRecord, Revision } from './release/record.ts';
+export { type AutoscalerMetric, type AutoscalerState, readAutoscalers } from './resources/autoscalers.ts';
+export { type ContainerResources, resourcesOf, type WorkloadResources } from './resources/resources.ts';
 export { type Target, type WatchOptions, WORKLOADS } from './watch/target.ts';
