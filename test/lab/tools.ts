@@ -22,6 +22,9 @@ export const act = () => tool('act', 'it was not built, see `npm run lab`');
 export const ko = () =>
   tool('ko', 'it was not built, `SLIPWAY_LAB_FULL=1 npm run lab` does it in some minutes');
 
+/** Reads manifests and renders kustomizations without a cluster. */
+export const kubectl = () => tool('kubectl', 'it was not built, see `npm run lab`');
+
 export const go = () => tool('go', 'there is no Go toolchain on the PATH');
 
 function tool(name: string, why: string): Part<Tool> {

@@ -1,4 +1,4 @@
-/** A plain (unquoted) scalar of YAML, or one under a tag, cannot be what the tag says. */
+/** A scalar that has no value in JSON. The message holds nothing of it that could be a secret. */
 export class ScalarError extends Error {}
 
 const WORDS: ReadonlyMap<string, boolean | null> = new Map([
@@ -30,7 +30,7 @@ export function readScalar(text: string, plain: boolean, tag: string | undefined
   if (wanted === 'binary') return decode(text);
   const value = readPlain(text);
   if (wanted === undefined || fits(value, wanted)) return value;
-  throw new ScalarError(`"${text}" is no ${wanted}`);
+  throw new ScalarError(`The text after !!${wanted} is no ${wanted}`);
 }
 
 function shortTag(tag: string | undefined): string | undefined {
@@ -56,7 +56,8 @@ function fits(value: Scalar, wanted: string): boolean {
 function readPlain(text: string): Scalar {
   const word = WORDS.get(text);
   if (word !== undefined) return word;
-  if (NOT_IN_JSON.test(text)) throw new ScalarError(`JSON has no ${text}; put it in quotes to make it text`);
+  if (NOT_IN_JSON.test(text))
+    throw new ScalarError(`${text} has no place in JSON; put it in quotes to make it text`);
   return /^[-+.\d]/.test(text) ? readNumber(text) : text;
 }
 
@@ -64,14 +65,14 @@ function readNumber(text: string): number | string {
   // Underscores may stand anywhere, but in a number that begins with a dot only between digits.
   const digits = text.replaceAll(text.startsWith('.') ? /(?<=\d)_(?=\d)/g : /_/g, '');
   const integer = INTEGER.exec(digits);
-  if (integer !== null) return exact(text, integer);
+  if (integer !== null) return exact(integer);
   if (!FLOAT.test(digits)) return text;
   const value = Number(digits);
   // Past the range of a double it is text.
   return Number.isFinite(value) ? value + 0 : text;
 }
 
-function exact(text: string, [, sign, hex, binary, octal, decimal]: RegExpExecArray): number {
+function exact([, sign, hex, binary, octal, decimal]: RegExpExecArray): number {
   const magnitude =
     hex !== undefined
       ? BigInt(`0x${hex}`)
@@ -84,15 +85,13 @@ function exact(text: string, [, sign, hex, binary, octal, decimal]: RegExpExecAr
   // Beyond 64 bits kubectl and the server read a double too.
   if (value >= 2n ** 63n || value < -(2n ** 63n)) return Number(value);
   if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < BigInt(Number.MIN_SAFE_INTEGER))
-    throw new ScalarError(
-      `the number ${text} is too large to be carried exactly; put it in quotes if it is text`,
-    );
+    throw new ScalarError('This number is too large to be carried exactly; put it in quotes if it is text');
   return Number(value);
 }
 
 function decode(text: string): string {
   const compact = text.replaceAll(/\s/g, '');
   const bytes = Buffer.from(compact, 'base64');
-  if (bytes.toString('base64') !== compact) throw new ScalarError('the text after !!binary is no Base64');
+  if (bytes.toString('base64') !== compact) throw new ScalarError('The text after !!binary is no Base64');
   return bytes.toString('utf8');
 }
