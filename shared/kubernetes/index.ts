@@ -15,7 +15,7 @@ export {
   type ServerVersion,
   type WatchEvent,
 } from './cluster.ts';
-export { absentFrom, extract, without } from './fields/extract.ts';
+export { absentFrom, extract, keysOfStep, meansItem, without } from './fields/extract.ts';
 export {
   at,
   contains,
@@ -24,6 +24,7 @@ export {
   type FieldSteps,
   fieldsOf,
   formatSteps,
+  intersection,
   isEmpty,
   NO_FIELDS,
   only,

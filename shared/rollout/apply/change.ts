@@ -7,6 +7,8 @@ export interface FieldChange {
   readonly before: unknown;
   readonly after: unknown;
   readonly secret?: boolean | undefined;
+  /** Of a text of several lines that changed: its unified diff, without file headers. */
+  readonly lines?: readonly string[] | undefined;
 }
 
 /** What an apply would do to an object. */
@@ -32,7 +34,8 @@ export interface Conflict {
 /** An object after its apply. */
 export interface AppliedObject {
   readonly id: ObjectId;
-  readonly result: 'created' | 'changed' | 'unchanged' | 'removed';
+  /** `replaced`: deleted and made anew, because a field that cannot change did and `slipway.dev/replace` allows it. */
+  readonly result: 'created' | 'changed' | 'unchanged' | 'replaced' | 'removed';
   /** As the API answered; undefined for `removed`. */
   readonly object: KubeObject | undefined;
 }

@@ -1,0 +1,219 @@
+import {
+  ApiError,
+  absentFrom,
+  type Cluster,
+  difference,
+  type FieldSet,
+  idOf,
+  intersection,
+  isEmpty,
+  type KubeObject,
+  keyOf,
+  type Manifest,
+  NO_FIELDS,
+  only,
+  ownedFields,
+  unheld,
+  union,
+  without,
+} from '../../kubernetes/index.ts';
+import type { Conflict, FieldChange, ObjectChange } from './change.ts';
+import { changesBetween, removals } from './compare.ts';
+import { conflictsOf, unforced } from './conflicts.ts';
+import { declared } from './declared.ts';
+import { type ForcePattern, stepsOf } from './force.ts';
+import { inParallel } from './in-parallel.ts';
+import { LAST_APPLIED, LAST_APPLIED_FIELD } from './last-applied.ts';
+import { type Live, readLive } from './live.ts';
+import { isImmutable, type Refusal, refusalOf } from './refusal.ts';
+import { scaledAmong } from './scaled.ts';
+import {
+  appliedFields,
+  FIELD_MANAGER,
+  foreignFields,
+  governedFields,
+  REPLICAS,
+  takenOver,
+} from './take-over.ts';
+
+export interface DiffOptions {
+  /** Fields that may be taken from other owners; none when left out. */
+  readonly force?: readonly ForcePattern[] | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** What an apply would do, and the objects as they are, which `applyAll` can start from. */
+export interface Diff {
+  readonly changes: readonly ObjectChange[];
+  /** Objects that the API server would refuse. */
+  readonly refusals: readonly Refusal[];
+  readonly live: Live;
+}
+
+/**
+ * Works out what `applyAll` would change, object by object in the order of the manifests, by server-side dry runs with defaults and
+ * admission in them. What the token may not try out, and objects whose namespace or kind is not there yet, are compared field by
+ * field from what can be read.
+ */
+export async function diffAll(
+  cluster: Cluster,
+  manifests: readonly Manifest[],
+  options: DiffOptions,
+): Promise<Diff> {
+  const objects = manifests.map(({ object }) => object);
+  const [live, scaled] = await Promise.all([
+    readLive(cluster, objects.map(idOf)),
+    scaledAmong(cluster, objects),
+  ]);
+  const found = await inParallel(manifests, async (manifest) => {
+    options.signal.throwIfAborted();
+    return await diffOne(cluster, manifest, { live, scaled, force: options.force ?? [] });
+  });
+  return {
+    changes: found.flatMap((one) => ('change' in one ? [one.change] : [])),
+    refusals: found.flatMap((one) => ('refusal' in one ? [one.refusal] : [])),
+    live,
+  };
+}
+
+interface Around {
+  readonly live: Live;
+  readonly scaled: ReadonlySet<string>;
+  readonly force: readonly ForcePattern[];
+}
+
+async function diffOne(
+  cluster: Cluster,
+  manifest: Manifest,
+  { live: all, scaled, force }: Around,
+): Promise<{ readonly change: ObjectChange } | { readonly refusal: Refusal }> {
+  const id = idOf(manifest.object);
+  const live = all.get(keyOf(id));
+  const sent = declared(manifest.object, id, { live, scaled });
+  const created: ObjectChange = { id, kind: 'create', fields: [], basis: 'compared', conflicts: [] };
+  if (live === undefined && (await cluster.resource(id.apiVersion, id.kind)) === undefined) {
+    return { change: created };
+  }
+  const keepReplicas = scaled.has(keyOf(id));
+  try {
+    const { after, conflicts } = await dryRun(cluster, sent, live, keepReplicas);
+    const rest = unforced(conflicts, { live, force, scaled: keepReplicas });
+    if (live === undefined) return { change: { ...created, basis: 'dry-run' } };
+    const fields = changesBetween(live, after, { shape: shapeOf(live, after), given: false });
+    return { change: changeOf(id, fields, 'dry-run', rest) };
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (live === undefined && error.status === 404) return { change: created };
+    if (isForbidden(error)) {
+      if (live === undefined) return { change: created };
+      return { change: changeOf(id, compared(live, sent, keepReplicas), 'compared', []) };
+    }
+    if (live !== undefined && isImmutable(error) && mayReplace(manifest.object)) {
+      const fields = compared(live, sent, keepReplicas);
+      return { change: { id, kind: 'replace', fields, basis: 'compared', conflicts: [] } };
+    }
+    return { refusal: refusalOf(manifest, error) };
+  }
+}
+
+const mayReplace = ({ metadata }: KubeObject): boolean =>
+  metadata.annotations?.['slipway.dev/replace'] === 'true';
+
+/** The token lacks the right; admission and quota answer 403 too, and those would refuse the apply as well. */
+const isForbidden = ({ status, reason, message }: ApiError): boolean =>
+  status === 403 && reason === 'Forbidden' && /User ".*" cannot (patch|create|update)/.test(message);
+
+const changeOf = (
+  id: ObjectChange['id'],
+  fields: readonly FieldChange[],
+  basis: ObjectChange['basis'],
+  conflicts: readonly Conflict[],
+): ObjectChange => ({ id, kind: fields.length === 0 ? 'same' : 'update', fields, basis, conflicts });
+
+/** The object as an apply would leave it, and the fields of others that it would have to take. */
+async function dryRun(
+  cluster: Cluster,
+  sent: KubeObject,
+  live: KubeObject | undefined,
+  keepReplicas: boolean,
+): Promise<{ readonly after: KubeObject; readonly conflicts: ReturnType<typeof conflictsOf> }> {
+  const options = { fieldManager: FIELD_MANAGER, dryRun: true };
+  if (live === undefined || takenOver(live, { keepReplicas }) === undefined) {
+    try {
+      return { after: await cluster.apply(sent, options), conflicts: [] };
+    } catch (error) {
+      const conflicts = error instanceof ApiError ? conflictsOf(sent, error) : [];
+      if (conflicts.length === 0) throw error;
+      return { after: await cluster.apply(sent, { ...options, force: true }), conflicts };
+    }
+  }
+  return await dryRunAfterTakeOver(cluster, sent, live, keepReplicas);
+}
+
+/**
+ * What `kubectl apply` owned is taken over first, and that has no dry run that a second one could build on. So the fields that would go
+ * are taken out of the result by hand, and a dry-run patch fills in the defaults that come in their place.
+ */
+async function dryRunAfterTakeOver(
+  cluster: Cluster,
+  sent: KubeObject,
+  live: KubeObject,
+  keepReplicas: boolean,
+): Promise<{ readonly after: KubeObject; readonly conflicts: ReturnType<typeof conflictsOf> }> {
+  const options = { fieldManager: FIELD_MANAGER, dryRun: true };
+  const conflicts = await cluster.apply(sent, options).then(
+    () => [],
+    (error: unknown) => {
+      const found = error instanceof ApiError ? conflictsOf(sent, error) : [];
+      if (found.length === 0) throw error;
+      const foreign = foreignFields(live);
+      return found.filter(({ field }) => holdsField(foreign, field));
+    },
+  );
+  const merged = await cluster.apply(sent, { ...options, force: true });
+  const dropped = droppedFields(live, sent, keepReplicas);
+  if (isEmpty(dropped)) return { after: merged, conflicts };
+  const { apiVersion: _, kind: __, metadata, status: ___, ...fields } = without(merged, dropped);
+  const operations = [
+    ...Object.entries(fields).map(([name, value]) => ({ op: 'add', path: `/${name}`, value })),
+    { op: 'add', path: '/metadata/labels', value: metadata.labels ?? {} },
+    { op: 'add', path: '/metadata/annotations', value: metadata.annotations ?? {} },
+  ];
+  const gone = Object.keys(merged)
+    .filter((name) => !['apiVersion', 'kind', 'metadata', 'status'].includes(name) && !(name in fields))
+    .filter((name) => live[name] !== undefined)
+    .map((name) => ({ op: 'remove', path: `/${name}` }));
+  const after = await cluster.patch(idOf(live), [...operations, ...gone], options);
+  return { after, conflicts };
+}
+
+const shapeOf = (...objects: readonly KubeObject[]): FieldSet => union(...objects.map(ownedFields));
+
+const holdsField = (set: FieldSet, field: string): boolean => stepsOf(field, set) !== undefined;
+
+/** Fields that would go because they are ours, or were kubectl's, and the manifest no longer has them. */
+const droppedFields = (live: KubeObject, sent: KubeObject, keepReplicas: boolean): FieldSet =>
+  unheld(
+    absentFrom(sent, difference(governedFields(live), keepReplicas ? REPLICAS : NO_FIELDS)),
+    union(foreignFields(live), only(LAST_APPLIED_FIELD)),
+  );
+
+/** The changes that can be seen without trying them out: fields that the manifest says, and those that were ours and are dropped. */
+function compared(live: KubeObject, sent: KubeObject, keepReplicas: boolean): readonly FieldChange[] {
+  const changed = changesBetween(live, sent, { shape: ownedFields(live), given: true });
+  const dropped = intersection(droppedFields(live, sent, keepReplicas), writtenFields(live));
+  return [...changed, ...removals(live, dropped)];
+}
+
+/** Fields that somebody wrote: of what kubectl owns, which has defaults in it, those of its last-applied annotation. */
+function writtenFields(live: KubeObject): FieldSet {
+  const governed = governedFields(live);
+  const annotation = live.metadata.annotations?.[LAST_APPLIED];
+  const ours = appliedFields(live);
+  if (annotation === undefined) return ours;
+  try {
+    return union(ours, difference(governed, absentFrom(JSON.parse(annotation), governed)));
+  } catch {
+    return ours;
+  }
+}

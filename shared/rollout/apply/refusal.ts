@@ -1,0 +1,148 @@
+import type { Location } from '../../host/index.ts';
+import { Failure } from '../../host/index.ts';
+import {
+  type ApiError,
+  type FieldPath,
+  formatId,
+  idOf,
+  type Manifest,
+  type ObjectId,
+} from '../../kubernetes/index.ts';
+import type { AppliedObject, Conflict } from './change.ts';
+import { forceLine } from './force.ts';
+
+/** An object that the API server did not take. */
+export interface Refusal {
+  readonly id: ObjectId;
+  /** One sentence: what was refused, why, and what to do. */
+  readonly message: string;
+  readonly location: Location | undefined;
+}
+
+/**
+ * Objects of a wave were refused. Nothing of a later wave was applied; what was is in `applied`, in order.
+ */
+export class ApplyFailure extends Failure {
+  readonly applied: readonly AppliedObject[];
+  readonly refusals: readonly Refusal[];
+  /** Fields that others own and that `force-conflicts` does not name. */
+  readonly conflicts: readonly Conflict[];
+
+  constructor(
+    refusals: readonly Refusal[],
+    conflicts: readonly Conflict[],
+    applied: readonly AppliedObject[],
+  ) {
+    const parts = refusals.map(({ message }) => message);
+    if (conflicts.length > 0) parts.push(conflictMessage(conflicts));
+    super(parts.join('\n'), { location: refusals.find(({ location }) => location !== undefined)?.location });
+    this.refusals = refusals;
+    this.conflicts = conflicts;
+    this.applied = applied;
+  }
+}
+
+/** Names each field with its owner, and the lines of `force-conflicts` that take them. */
+export function conflictMessage(conflicts: readonly Conflict[]): string {
+  const owned = conflicts.map(
+    ({ id, field, manager }) => `  ${formatId(id)} ${field} is owned by ${manager}`,
+  );
+  const lines = [...new Set(conflicts.map(forceLine))].map((line) => `  ${line}`);
+  const helm = conflicts.some(({ manager }) => manager === 'helm')
+    ? [
+        'Objects of a Helm release are given back by the next helm upgrade: take them out of the chart as well.',
+      ]
+    : [];
+  return [
+    'Other field managers own fields that the manifests set to other values:',
+    ...owned,
+    'Take them with force-conflicts, or leave them out of the manifests:',
+    ...lines,
+    ...helm,
+  ].join('\n');
+}
+
+/** Words for a refusal: the API server's causes in one sentence, with what must be done where that is known. */
+export function refusalOf(manifest: Manifest, error: ApiError): Refusal {
+  const id = idOf(manifest.object);
+  const causes = error.causes
+    .filter(({ message, field }) => message !== undefined || field !== undefined)
+    .map((cause) => causeText(id.kind, cause));
+  const said = causes.length > 0 ? [...new Set(causes)].join('; ') : shorten(id.kind, error.message);
+  const advice = isImmutable(error) ? immutableAdvice(id, error) : adviceOn(error);
+  return {
+    id,
+    message: `${formatId(id)} was refused: ${said.replace(/[.\s]*$/, '.')}${advice}`,
+    location: manifest.locate(pathOf(error.causes[0]?.field)),
+  };
+}
+
+function causeText(kind: string, { field, message = '' }: ApiError['causes'][number]): string {
+  const text = shorten(kind, message);
+  return field === undefined || field === '<nil>' || text.startsWith(`${field}:`)
+    ? text
+    : `${field}: ${text}`;
+}
+
+/**
+ * The API server prints the refused value, whole objects too, and with them what is secret. Of a long value, and of any of a Secret,
+ * only the rule that was broken is left.
+ */
+function shorten(kind: string, message: string): string {
+  return message.replace(
+    /(Invalid value|Unsupported value|Duplicate value|Required value|Too long): ("(?:[^"\\]|\\.)*"|.+?): (?=[a-zA-Z])/gs,
+    (whole, problem: string, value: string) =>
+      kind !== 'Secret' && value.length <= 80 && !value.includes('{') ? whole : `${problem}: `,
+  );
+}
+
+/** Whether only another object could be what the manifest says. */
+export const isImmutable = (error: ApiError): boolean =>
+  error.status === 422 &&
+  [error.message, ...error.causes.map(({ message = '' }) => message)].some((text) =>
+    /immutable|may not change once set|updates to \S+ spec for fields other than|cannot change roleRef|may not be changed/i.test(
+      text,
+    ),
+  );
+
+const REPLACE = 'slipway.dev/replace: "true"';
+
+function immutableAdvice({ kind, name }: ObjectId, error: ApiError): string {
+  const field = error.causes[0]?.field ?? 'this field';
+  switch (kind) {
+    case 'Job':
+      return ` A Job's template cannot change: give the Job another name (a hash or a version in it), or annotate it with ${REPLACE} to have it deleted and made anew.`;
+    case 'StatefulSet':
+      return ` Only replicas, template, updateStrategy, ordinals, minReadySeconds and persistentVolumeClaimRetentionPolicy of a StatefulSet can change: delete it with kubectl delete statefulset ${name} --cascade=orphan, which keeps its pods and volumes, and run again.`;
+    case 'Deployment':
+    case 'DaemonSet':
+    case 'ReplicaSet':
+      return ` The selector of a ${kind} cannot change: keep the old labels in it, give the ${kind} another name, or annotate it with ${REPLACE} to have it and its pods deleted and made anew, which takes the service down meanwhile.`;
+    case 'Service':
+      return ` The address of a Service cannot change: leave ${field} out of the manifest, or annotate it with ${REPLACE} to have it deleted and made anew.`;
+    case 'ConfigMap':
+    case 'Secret':
+      return ` It was marked immutable: give it another name (configuration: name does so), or annotate it with ${REPLACE}.`;
+    case 'PersistentVolumeClaim':
+      return ' Only the requested size of a claim can grow: make a new claim and copy what it holds.';
+    default:
+      return ` It cannot change: give the ${kind} another name, or annotate it with ${REPLACE} to have it deleted and made anew.`;
+  }
+}
+
+function adviceOn(error: ApiError): string {
+  if (error.status === 403 && error.reason === 'Forbidden' && /exceeded quota/.test(error.message)) {
+    return ' Raise the quota of the namespace or ask for less.';
+  }
+  if (error.status === 404) return ' The namespace must exist before it, or be among the manifests.';
+  return '';
+}
+
+/** The path of a field that the API server names in a cause: `spec.template.spec.containers[0].image`. */
+function pathOf(field: string | undefined): FieldPath {
+  if (field === undefined || field === '<nil>') return [];
+  return [...field.matchAll(/\.?([^.[\]]+)|\[([^\]]*)\]/g)].map(([, name, key]) => {
+    if (name !== undefined) return name;
+    return /^\d+$/.test(key!) ? Number(key) : key!.replaceAll('"', '');
+  });
+}
