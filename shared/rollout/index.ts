@@ -6,6 +6,7 @@ export { type Diff, type DiffOptions, diffAll } from './apply/diff.ts';
 export { type ForcePattern, parseForcePatterns } from './apply/force.ts';
 export { formatChange } from './apply/format-change.ts';
 export { type Live, readLive } from './apply/live.ts';
+export { pruneCandidates, type RemoveAllOptions, removeAll } from './apply/prune.ts';
 export { ApplyFailure, conflictMessage, type Refusal } from './apply/refusal.ts';
 export { FIELD_MANAGER } from './apply/take-over.ts';
 export { CAUSE_GUIDE, DEFAULT_PATIENCE, parsePatience } from './diagnosis/patience.ts';
