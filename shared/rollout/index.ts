@@ -2,9 +2,10 @@
 export { type ApplyAllOptions, applyAll } from './apply/apply.ts';
 export { autoscaled } from './apply/autoscaled.ts';
 export type { AppliedObject, Conflict, FieldChange, ObjectChange } from './apply/change.ts';
-export { type Diff, type DiffOptions, diffAll } from './apply/diff.ts';
+export { compareObjects, type Diff, type DiffOptions, diffAll } from './apply/diff.ts';
 export { type ForcePattern, parseForcePatterns } from './apply/force.ts';
 export { formatChange } from './apply/format-change.ts';
+export { intentOf } from './apply/intent.ts';
 export { type Live, readLive } from './apply/live.ts';
 export { pruneCandidates, type RemoveAllOptions, removeAll } from './apply/prune.ts';
 export { ApplyFailure, conflictMessage, type Refusal } from './apply/refusal.ts';

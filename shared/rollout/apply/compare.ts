@@ -128,7 +128,7 @@ function itemKeys({ below }: FieldSet): readonly string[] | undefined {
 
 const keyText = (item: unknown, keys: readonly string[]): string =>
   keys
-    .map((name) => [name, isFields(item) ? (item[name] ?? (name === 'protocol' ? 'TCP' : undefined)) : item])
+    .map((name) => [name, keyOfItem(item, name)])
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name}=${value}`)
     .join(',');
@@ -162,4 +162,38 @@ function withLines(change: FieldChange): FieldChange {
   if (!texts.some((text) => text.includes('\n'))) return change;
   if (typeof before !== 'string' || typeof after !== 'string') return change;
   return { ...change, lines: lineDiff(before, after) };
+}
+
+/** Keys of lists of the usual kinds, tried in this order, for states that have no managedFields to tell them. */
+const USUAL_KEYS = [['name'], ['containerPort', 'protocol'], ['port', 'protocol'], ['mountPath'], ['key']];
+
+/** The shape of two written objects: a list whose items all have one of the usual keys, each another value, is told apart by it. */
+export function writtenShape(...values: readonly unknown[]): FieldSet {
+  const below = new Map<string, FieldSet>();
+  const lists = values.filter((value) => Array.isArray(value));
+  if (lists.length > 0) {
+    const keys = USUAL_KEYS.find((names) => lists.every((list) => areKeys(names, list)));
+    for (const item of keys === undefined ? [] : lists.flat()) {
+      const step = `k:${JSON.stringify(Object.fromEntries(keys!.map((name) => [name, keyOfItem(item, name)])))}`;
+      const same = lists.map((list) => list.find((one: unknown) => meansItem(step, one, -1)));
+      below.set(step, writtenShape(...same));
+    }
+    return { member: false, below };
+  }
+  const objects = values.filter(isFields);
+  for (const name of new Set(objects.flatMap((fields) => Object.keys(fields)))) {
+    below.set(`f:${name}`, writtenShape(...objects.map((fields) => fields[name])));
+  }
+  return { member: false, below };
+}
+
+const keyOfItem = (item: unknown, name: string): unknown =>
+  isFields(item) ? (item[name] ?? (name === 'protocol' ? 'TCP' : undefined)) : undefined;
+
+function areKeys(names: readonly string[], list: readonly unknown[]): boolean {
+  const keys = list.map((item) => names.map((name) => keyOfItem(item, name)));
+  return (
+    keys.every((values) => values.every((value) => typeof value === 'string' || typeof value === 'number')) &&
+    new Set(keys.map((values) => JSON.stringify(values))).size === list.length
+  );
 }

@@ -26,7 +26,7 @@ export function declared(
  * A Secret's stringData in data, as the API server keeps it: it never owns what it reads from stringData, so that a name which the
  * manifest drops would stay.
  */
-function inData(object: KubeObject): KubeObject {
+export function inData(object: KubeObject): KubeObject {
   const { stringData, ...rest } = object;
   if (object.kind !== 'Secret' || object.apiVersion !== 'v1' || stringData === undefined) return object;
   const texts = Object.entries((stringData ?? {}) as Record<string, string>);

@@ -18,9 +18,9 @@ import {
   without,
 } from '../../kubernetes/index.ts';
 import type { Conflict, FieldChange, ObjectChange } from './change.ts';
-import { changesBetween, removals } from './compare.ts';
+import { changesBetween, removals, writtenShape } from './compare.ts';
 import { conflictsOf, unforced } from './conflicts.ts';
-import { declared } from './declared.ts';
+import { declared, inData } from './declared.ts';
 import { type ForcePattern, stepsOf } from './force.ts';
 import { inParallel } from './in-parallel.ts';
 import { LAST_APPLIED, LAST_APPLIED_FIELD } from './last-applied.ts';
@@ -39,6 +39,8 @@ import {
 export interface DiffOptions {
   /** Fields that may be taken from other owners; none when left out. */
   readonly force?: readonly ForcePattern[] | undefined;
+  /** The objects as they are, where they were just read. */
+  readonly live?: Live | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -62,7 +64,7 @@ export async function diffAll(
 ): Promise<Diff> {
   const objects = manifests.map(({ object }) => object);
   const [live, scaled] = await Promise.all([
-    readLive(cluster, objects.map(idOf)),
+    options.live ?? readLive(cluster, objects.map(idOf)),
     scaledAmong(cluster, objects),
   ]);
   const found = await inParallel(manifests, async (manifest) => {
@@ -74,6 +76,22 @@ export async function diffAll(
     refusals: found.flatMap((one) => ('refusal' in one ? [one.refusal] : [])),
     live,
   };
+}
+
+/**
+ * What would change between two states that no cluster knows, such as those of a repository: only what is written counts, and what
+ * is written no more.
+ */
+export function compareObjects(before: KubeObject | undefined, after: KubeObject): ObjectChange {
+  const id = idOf(after);
+  if (before === undefined) return { id, kind: 'create', fields: [], basis: 'compared', conflicts: [] };
+  const [one, other] = [inData(before), inData(after)];
+  return changeOf(
+    id,
+    changesBetween(one, other, { shape: writtenShape(one, other), given: false }),
+    'compared',
+    [],
+  );
 }
 
 interface Around {

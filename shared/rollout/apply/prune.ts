@@ -63,10 +63,15 @@ export async function removeAll(
     await inParallel(wave, async (id) => {
       signal.throwIfAborted();
       try {
-        if (await removeOne(cluster, id, evenKept)) removed.push({ id, result: 'removed', object: undefined });
+        if (await removeOne(cluster, id, evenKept))
+          removed.push({ id, result: 'removed', object: undefined });
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        refusals.push({ id, message: `${formatId(id)} was not deleted: ${error.message}`, location: undefined });
+        refusals.push({
+          id,
+          message: `${formatId(id)} was not deleted: ${error.message}`,
+          location: undefined,
+        });
       }
     });
     if (refusals.length > 0) throw new ApplyFailure(refusals, [], removed);
