@@ -120,7 +120,7 @@ const DOCUMENTS: Readonly<Record<string, string>> = {
   j: {}
   k: []`,
   escapes: `
-  a: "\\u00e9\\x41\\t\\"\\\\\\/\\e\\0\\N\\_"
+  a: "\\u00e9\\x41\\t\\"\\\\\\e\\0\\N\\_"
   c: a#b
   d: a #b
   e: "a: b"
