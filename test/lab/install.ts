@@ -3,13 +3,15 @@ import { mkdir } from 'node:fs/promises';
 import { installBaseImages } from './install/base-images.ts';
 import { installEngine } from './install/engine.ts';
 import { installGoTools } from './install/go-tools.ts';
+import { installKubernetes } from './install/kubernetes.ts';
 import { installPackages } from './install/packages.ts';
 import { report, type Step } from './install/step.ts';
 import { labBin } from './place.ts';
 
 await mkdir(labBin, { recursive: true });
-// Packages and engine come over the network while the Go tools compile.
+// Packages and engine come over the network while Go compiles. Kubernetes takes the longest by far, so it is the last.
 const system = async () => [...(await installPackages()), await installEngine()];
-const [fromSystem, fromGo] = await Promise.all([system(), installGoTools()]);
+const compiled = async () => [...(await installGoTools()), ...(await installKubernetes())];
+const [fromSystem, fromGo] = await Promise.all([system(), compiled()]);
 const steps: readonly Step[] = [...fromSystem, ...fromGo, await installBaseImages()];
 report(steps);

@@ -13,6 +13,9 @@ export const full = process.env.SLIPWAY_LAB_FULL === '1';
 
 export const isRoot = process.getuid?.() === 0;
 
+/** Where Debian's package of CNI plugins puts them. */
+export const networkPlugins = '/usr/lib/cni';
+
 /** Debian's system programs are not on every user's PATH. */
 const systemPlaces = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../../shared/exec/index.ts';
+import { removeCgroups } from './cgroups.ts';
 import { closeBridge } from './network.ts';
 import { labRoot } from './place.ts';
 
@@ -17,6 +18,8 @@ const sessions = join(labRoot, 'sessions');
 interface ProcessId {
   readonly pid: number;
   readonly start: string;
+  /** It heeds no SIGTERM. */
+  readonly stubborn?: boolean;
 }
 
 /**
@@ -83,6 +86,8 @@ export interface Daemon {
   readonly env?: Readonly<Record<string, string>>;
   /** Rejects as long as the server does not answer. */
   readonly ready: () => Promise<unknown>;
+  /** It heeds no SIGTERM, so no time is lost on one. */
+  readonly stubborn?: boolean;
 }
 
 export interface Running {
@@ -91,7 +96,7 @@ export interface Running {
 }
 
 /** Starts a server that outlives this process, but not the session, and waits until it answers. */
-export async function startDaemon({ name, program, args, env, ready }: Daemon): Promise<Running> {
+export async function startDaemon({ name, program, args, env, ready, stubborn }: Daemon): Promise<Running> {
   const directory = mkdtempSync(join(sessionDirectory(), `${name}-`));
   const log = join(directory, 'log');
   const out = openSync(log, 'a');
@@ -109,12 +114,13 @@ export async function startDaemon({ name, program, args, env, ready }: Daemon): 
   });
   gone.catch(() => {});
   if (child.pid === undefined) return gone;
-  await writeFile(join(directory, 'process.json'), JSON.stringify(identify(child.pid)));
+  const id = { ...identify(child.pid), stubborn: stubborn === true };
+  await writeFile(join(directory, 'process.json'), JSON.stringify(id));
   child.unref();
   try {
     await Promise.race([gone, waitFor(ready, 60_000, name)]);
   } catch (error) {
-    await stop(identify(child.pid));
+    await stop(id);
     throw error;
   }
   return { pid: child.pid, log };
@@ -178,6 +184,8 @@ async function clear(directory: string): Promise<void> {
   }
   for (const name of names.filter((one) => one.startsWith('bridge-')))
     await closeBridge(name.slice('bridge-'.length));
+  for (const name of names.filter((one) => one.startsWith('cgroup-')))
+    await removeCgroups(name.slice('cgroup-'.length));
   await rm(directory, { recursive: true, force: true, maxRetries: 5 });
 }
 
@@ -223,8 +231,9 @@ function isAlive(process: ProcessId | undefined): boolean {
 
 async function stop(one: ProcessId): Promise<void> {
   const polite = performance.now() + 10_000;
-  signal(one.pid, 'SIGTERM');
-  while (isAlive(one) && !isZombie(one.pid) && performance.now() < polite) await sleep(20);
+  if (one.stubborn !== true) signal(one.pid, 'SIGTERM');
+  while (one.stubborn !== true && isAlive(one) && !isZombie(one.pid) && performance.now() < polite)
+    await sleep(20);
   // The whole group: a server that had to be killed has not stopped its own children.
   signal(-one.pid, 'SIGKILL');
 }

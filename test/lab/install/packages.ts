@@ -1,24 +1,25 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { run } from '../../../shared/exec/index.ts';
-import { find, isRoot } from '../place.ts';
+import { find, isRoot, networkPlugins } from '../place.ts';
 import { type Step, step } from './step.ts';
 
-/** System programs and the Debian packages that bring them. */
-const packages = {
+/** System programs, or files that are on nobody's PATH, and the Debian packages that bring them. */
+const packages: Readonly<Record<string, string>> = {
   skopeo: 'skopeo',
   busybox: 'busybox-static',
   runc: 'runc',
   iptables: 'iptables',
   ip: 'iproute2',
   tini: 'tini',
+  conntrack: 'conntrack',
+  [join(networkPlugins, 'host-local')]: 'containernetworking-plugins',
   xz: 'xz-utils',
-} as const;
-
-type Program = keyof typeof packages;
+};
 
 /** All that is missing in one call to apt: it locks, and each call reads its lists again. */
 export async function installPackages(): Promise<readonly Step[]> {
-  const lacking = (Object.keys(packages) as Program[]).filter((program) => find(program) === undefined);
-  const names = lacking.map((program) => packages[program]);
+  const names = Object.entries(packages).flatMap(([program, name]) => (isThere(program) ? [] : [name]));
   return [
     await step(names.length === 0 ? 'system packages' : names.join(' '), names.length === 0, async () => {
       await apt(['install', '--yes', '--no-install-recommends', ...names]).catch(async () => {
@@ -27,6 +28,10 @@ export async function installPackages(): Promise<readonly Step[]> {
       });
     }),
   ];
+}
+
+function isThere(program: string): boolean {
+  return program.startsWith('/') ? existsSync(program) : find(program) !== undefined;
 }
 
 /** apt-get as root, by sudo where that asks for no password. It waits for another apt that holds the lock. */

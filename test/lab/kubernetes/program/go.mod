@@ -1,0 +1,3 @@
+module lab.invalid/program
+
+go 1.25
