@@ -34,3 +34,4 @@ export type { Attempt, ReleaseRecord, Revision } from './release/record.ts';
 export { type AutoscalerMetric, type AutoscalerState, readAutoscalers } from './resources/autoscalers.ts';
 export { type ContainerResources, resourcesOf, type WorkloadResources } from './resources/resources.ts';
 export { type Target, type WatchOptions, WORKLOADS } from './watch/target.ts';
+export { watchRollout } from './watch/watch.ts';

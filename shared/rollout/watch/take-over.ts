@@ -1,0 +1,33 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { KubeObject } from '../../kubernetes/index.ts';
+import type { WorkloadState } from './model.ts';
+import { templateOf } from './revision.ts';
+
+/** How somebody else made a rollout void, and who where the object says so. */
+export interface TakeOver {
+  readonly how: 'changed' | 'deleted' | 'replaced';
+  readonly by: string | undefined;
+}
+
+/**
+ * Whether somebody else has taken the workload over since it was applied: deleted it, made it anew, or given its pods another
+ * template. A new generation alone is not enough: an autoscaler that changes `replicas` makes one too.
+ */
+export function takeOver({ target, live, deleted }: WorkloadState): TakeOver | undefined {
+  if (live === undefined) return undefined;
+  if (deleted) return { how: 'deleted', by: undefined };
+  if (target.metadata.uid !== undefined && live.metadata.uid !== target.metadata.uid)
+    return { how: 'replaced', by: lastWriter(live) };
+  if ((live.metadata.generation ?? 0) <= (target.metadata.generation ?? 0)) return undefined;
+  return isDeepStrictEqual(templateOf(live), templateOf(target))
+    ? undefined
+    : { how: 'changed', by: lastWriter(live) };
+}
+
+/** The field manager that wrote last to anything but the status. */
+function lastWriter(object: KubeObject): string | undefined {
+  return (object.metadata.managedFields ?? [])
+    .filter(({ subresource, manager }) => !subresource && manager !== 'kube-controller-manager')
+    .sort((a, b) => Date.parse(a.time ?? '') - Date.parse(b.time ?? ''))
+    .at(-1)?.manager;
+}
