@@ -24,7 +24,6 @@ export {
   type FieldSteps,
   fieldsOf,
   formatSteps,
-  intersection,
   isEmpty,
   NO_FIELDS,
   only,

@@ -74,10 +74,6 @@ export function difference(one: FieldSet, other: FieldSet): FieldSet {
   return { member: one.member && !other.member, below };
 }
 
-/** The fields of `one` that are in `other` too. */
-export const intersection = (one: FieldSet, other: FieldSet): FieldSet =>
-  difference(one, difference(one, other));
-
 /** The fields of `one` that can go: neither they nor anything below them is in `other`. */
 export function unheld(one: FieldSet, other: FieldSet): FieldSet {
   const below = new Map<string, FieldSet>();

@@ -5,7 +5,6 @@ import {
   difference,
   type FieldSet,
   idOf,
-  intersection,
   isEmpty,
   type KubeObject,
   keyOf,
@@ -189,7 +188,7 @@ async function dryRunAfterTakeOver(
     },
   );
   const merged = await cluster.apply(sent, { ...options, force: true });
-  const dropped = droppedFields(live, sent, keepReplicas);
+  const dropped = droppedFields(live, sent, { of: governedFields(live), keepReplicas });
   if (isEmpty(dropped)) return { after: merged, conflicts };
   const { apiVersion: _, kind: __, metadata, status: ___, ...fields } = without(merged, dropped);
   const operations = [
@@ -209,17 +208,21 @@ const shapeOf = (...objects: readonly KubeObject[]): FieldSet => union(...object
 
 const holdsField = (set: FieldSet, field: string): boolean => stepsOf(field, set) !== undefined;
 
-/** Fields that would go because they are ours, or were kubectl's, and the manifest no longer has them. */
-const droppedFields = (live: KubeObject, sent: KubeObject, keepReplicas: boolean): FieldSet =>
+/** Fields of a set that would go with an apply, because the manifest does not have them and nobody else holds them. */
+const droppedFields = (
+  live: KubeObject,
+  sent: KubeObject,
+  { of, keepReplicas }: { readonly of: FieldSet; readonly keepReplicas: boolean },
+): FieldSet =>
   unheld(
-    absentFrom(sent, difference(governedFields(live), keepReplicas ? REPLICAS : NO_FIELDS)),
+    absentFrom(sent, difference(of, keepReplicas ? REPLICAS : NO_FIELDS)),
     union(foreignFields(live), only(LAST_APPLIED_FIELD)),
   );
 
 /** The changes that can be seen without trying them out: fields that the manifest says, and those that were ours and are dropped. */
 function compared(live: KubeObject, sent: KubeObject, keepReplicas: boolean): readonly FieldChange[] {
   const changed = changesBetween(live, sent, { shape: ownedFields(live), given: true });
-  const dropped = intersection(droppedFields(live, sent, keepReplicas), writtenFields(live));
+  const dropped = droppedFields(live, sent, { of: writtenFields(live), keepReplicas });
   return [...changed, ...removals(live, dropped)];
 }
 
