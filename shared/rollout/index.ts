@@ -30,6 +30,10 @@ export {
   RULES,
   type Rule,
 } from './preflight/finding.ts';
+export { lintManifests, parseRuleLevels, preflightRules, type RuleLevels } from './preflight/lint.ts';
+export { type PodResources, podResources, qosOf, type ResourceOptions } from './preflight/qos.ts';
+export { formatQuantity, parseQuantity, type Quantity } from './preflight/quantity.ts';
+export type { LiveFacts, RuleDefinition } from './preflight/rule.ts';
 export type { Attempt, ReleaseRecord, Revision } from './release/record.ts';
 export { type AutoscalerMetric, type AutoscalerState, readAutoscalers } from './resources/autoscalers.ts';
 export { type ContainerResources, resourcesOf, type WorkloadResources } from './resources/resources.ts';
