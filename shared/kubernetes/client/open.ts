@@ -4,12 +4,16 @@ import { credentialsOf } from './credentials.ts';
 import { findEntrance } from './kubeconfig.ts';
 import { clusterOf, discoveryOf } from './requests.ts';
 import { Transport } from './transport.ts';
+import { WATCH_LIFE } from './watch.ts';
 
 /**
  * Finds and enters a cluster. Reads the configuration alone and asks the cluster nothing: the first call tells whether it can be
  * reached. Throws Failure where the configuration names no way in.
  */
-export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+export async function openCluster(
+  options: ClusterOptions,
+  { watchLife = WATCH_LIFE }: { readonly watchLife?: number } = {},
+): Promise<Cluster> {
   const entrance = await findEntrance(options);
   const { env, signal, secret } = options;
   const transport = new Transport(entrance, { env, userAgent: 'slipway' });
@@ -25,6 +29,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       way,
       defaultNamespace: entrance.namespace,
       discovery: discoveryOf(way, signal),
+      watchLife,
       close: () => transport.close(),
     },
     signal,

@@ -26,6 +26,8 @@ export interface Entered {
   /** Of objects that name none. */
   readonly defaultNamespace: string;
   readonly discovery: Discovery;
+  /** Seconds; see WATCH_LIFE. */
+  readonly watchLife: number;
   close(): void;
 }
 
@@ -117,6 +119,7 @@ export function clusterOf(entered: Entered, signal: AbortSignal): Cluster {
         way,
         what: `WATCH ${describe(resource, query.namespace)}`,
         signal: eitherOf(signal, until),
+        life: entered.watchLife,
         list: () => list(query),
         path: (from) =>
           withParameters(path, { ...selectorsOf(query), watch: true, allowWatchBookmarks: true, ...from }),

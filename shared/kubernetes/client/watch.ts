@@ -10,8 +10,9 @@ import { Watched, type WireEvent } from './watched.ts';
  * Seconds after which the server ends a watch, having sent a bookmark just before. Short, because over HTTP/1.1 this is what shows
  * that a connection is dead that both ends, or something between them, believe alive: one that says nothing for longer is dead.
  */
-const LIFE = 30;
-const SILENCE = (LIFE + 5) * 1000;
+export const WATCH_LIFE = 30;
+/** How much longer than asked for a watch may live before it counts as dead. */
+const LATE = 1.2;
 /** Milliseconds between attempts: at first, and at most. */
 const FIRST = 200;
 const LONGEST = 10_000;
@@ -21,6 +22,8 @@ export interface WatchCall {
   /** For messages: `WATCH pods in shop`. */
   readonly what: string;
   readonly signal: AbortSignal;
+  /** Seconds; see WATCH_LIFE. */
+  readonly life: number;
   list(): Promise<ObjectList>;
   /** Path of the watch from a version on. */
   path(parameters: { resourceVersion: string; timeoutSeconds: number }): string;
@@ -77,15 +80,15 @@ async function* eventsFrom(
 }
 
 /** The answer to a watch. New credentials are taken once when those at hand are refused. */
-async function open({ way, what, signal, path }: WatchCall, resourceVersion: string) {
+async function open({ way, what, signal, life, path }: WatchCall, resourceVersion: string) {
   for (let refused = false; ; refused = true) {
     const credentials = await way.credentials.current();
     const answer = await way.transport.send(
       {
         method: 'GET',
-        path: path({ resourceVersion, timeoutSeconds: LIFE }),
+        path: path({ resourceVersion, timeoutSeconds: life }),
         signal,
-        silence: SILENCE,
+        silence: life * 1000 * LATE,
         watch: true,
       },
       credentials,
