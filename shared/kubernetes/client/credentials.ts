@@ -58,7 +58,9 @@ export function credentialsOf(entrance: Entrance, context: CredentialContext): C
     async renew(refused) {
       if (lasting) return false;
       // Others that were refused with the same may have renewed them meanwhile.
-      if (held === undefined || (await held) === refused) await fresh(true);
+      const known = held;
+      if (known !== undefined && (await known) === refused && held === known) await fresh(true);
+      else await current();
       return true;
     },
   };
@@ -104,7 +106,7 @@ function readerOf(entrance: Entrance, context: CredentialContext): Reader {
         return {
           ...base,
           ...(given.certificate !== undefined && { certificate: given.certificate, key: given.key }),
-          expires: given.expires === undefined ? undefined : given.expires - EARLY,
+          expires: renewalOf(given.expires, context.now()),
         };
       },
     };
@@ -128,10 +130,14 @@ function oidcReader(
       const { oidcToken } = await import('./oidc.ts');
       const given = await oidcToken(config, refused, context);
       config = given.config;
-      return await bearer(given.token, given.expires === undefined ? undefined : given.expires - EARLY);
+      return await bearer(given.token, renewalOf(given.expires, context.now()));
     },
   };
 }
+
+/** When to renew what ends at a time. Some programs hand out what they still have, which may be near its end already. */
+const renewalOf = (expires: number | undefined, now: number): number | undefined =>
+  expires === undefined ? undefined : expires - Math.min(EARLY, Math.max(0, expires - now) / 2);
 
 async function basic(
   { username, password }: { username: string; password: string },
