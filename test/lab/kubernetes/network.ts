@@ -100,7 +100,8 @@ function networkOf({ kubeconfig, kubectlProgram }: Found, network: string): Kube
       });
       const { clusterIP, ports } = JSON.parse(told.stdout.toString()).spec;
       const url = `http://${clusterIP}:${ports[0].port}`;
-      const get = { ...command(programFile, ['get', url]), accept: [0, 1], timeout: 10_000 };
+      // A connection that is begun before the rules are there hangs for seconds in the search for a neighbour of that address.
+      const get = { ...command(programFile, ['get', url]), accept: [0, 1], timeout: 300 };
       await waitFor(() => run(get), 15_000, `the service ${service}`);
       return url;
     },

@@ -26,14 +26,12 @@ export async function startRuntime(box: Box, { containerd, folder, sandbox }: No
   await writeFile(join(networks, '10-lab.conflist'), JSON.stringify(network));
   const file = join(folder, 'containerd.toml');
   await writeFile(file, runtimeConfiguration(networks, sandbox));
-  const forwarding = ['net.ipv4.ip_forward=1', 'net.ipv4.conf.all.route_localnet=1'];
-  await run(inside(box, 'sysctl', ['--write', '--quiet', ...forwarding]));
+  await set(box, 'ipv4/ip_forward', 1);
+  await set(box, 'ipv4/conf/all/route_localnet', 1);
   // A load generator has one address and soon uses its ports again: what conntrack remembers of the last use would send it to a pod
   // that is gone.
-  const forgetful = ['time_wait', 'close'].map(
-    (state) => `net.netfilter.nf_conntrack_tcp_timeout_${state}=1`,
-  );
-  await run({ ...inside(box, 'sysctl', ['--write', '--quiet', ...forgetful]), accept: [0, 1, 255] });
+  await set(box, 'netfilter/nf_conntrack_tcp_timeout_time_wait', 1);
+  await set(box, 'netfilter/nf_conntrack_tcp_timeout_close', 1);
   await startInside(box, 'containerd', [
     'env',
     `PATH=${[dirname(containerd), process.env.PATH, '/usr/sbin', '/sbin'].join(delimiter)}`,
@@ -63,6 +61,11 @@ export async function startNode(box: Box, parts: NodeParts, credentials: Credent
     '--v=1',
   ]);
   await startInside(box, 'kube-proxy', [kubelab, 'kube-proxy', `--config=${file('kube-proxy.json')}`]);
+}
+
+/** A setting of the box's network. */
+async function set(box: Box, name: string, value: number): Promise<void> {
+  await run({ ...inside(box, 'tee', [`/proc/sys/net/${name}`]), input: `${value}` });
 }
 
 const network = {
@@ -148,6 +151,5 @@ function kubeProxy(kubeconfig: string): object {
     clientConnection: { kubeconfig },
     // Only the machine's own settings could be changed, which are others' too.
     conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
-    iptables: { syncPeriod: '30s', minSyncPeriod: '0s' },
   };
 }
