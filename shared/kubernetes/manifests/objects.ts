@@ -2,22 +2,37 @@ import { Failure, type Location } from '../../host/index.ts';
 import { formatId, idOf, type KubeObject, keyOf } from '../objects.ts';
 import { type FieldPath, formatPath, type Manifest } from './manifest.ts';
 import { isRecord } from './pod-template.ts';
-import type { YamlDocument } from './yaml.ts';
 
 type Locate = (path: FieldPath) => Location | undefined;
 
 /** The objects of a document: itself, or the items of a List. What no cluster could take is a Failure at its place. */
-export function objectsOf({ value, locate }: Pick<YamlDocument, 'value'> & { locate: Locate }): Manifest[] {
-  if (
-    isRecord(value) &&
-    Array.isArray(value.items) &&
-    typeof value.kind === 'string' &&
-    /List$/.test(value.kind)
-  )
-    return value.items.flatMap((item, index) =>
-      objectsOf({ value: item, locate: (path) => locate(['items', index, ...path]) }),
-    );
-  return [{ object: checked(value, locate), locate }];
+export function objectsOf({
+  value,
+  locate,
+}: {
+  readonly value: unknown;
+  readonly locate: Locate;
+}): Manifest[] {
+  const items = itemsOf(value);
+  if (items === undefined) return [{ object: checked(value, locate), locate }];
+  return items.flatMap((item, index) =>
+    objectsOf({ value: item, locate: (path) => locate(['items', index, ...path]) }),
+  );
+}
+
+function itemsOf(value: unknown): unknown[] | undefined {
+  if (!isRecord(value) || typeof value.kind !== 'string' || !value.kind.endsWith('List')) return undefined;
+  if (!Array.isArray(value.items)) return undefined;
+  const { apiVersion } = value;
+  const kind = value.kind.slice(0, -'List'.length);
+  // The items of a ConfigMapList need not say what they are.
+  return kind === ''
+    ? value.items
+    : value.items.map((item) =>
+        isRecord(item) && item.kind === undefined && item.apiVersion === undefined
+          ? { apiVersion, kind, ...item }
+          : item,
+      );
 }
 
 function checked(value: unknown, locate: Locate): KubeObject {
