@@ -10,7 +10,9 @@ export { type Live, readLive } from './apply/live.ts';
 export { pruneCandidates, type RemoveAllOptions, removeAll } from './apply/prune.ts';
 export { ApplyFailure, conflictMessage, type Refusal } from './apply/refusal.ts';
 export { FIELD_MANAGER } from './apply/take-over.ts';
+export type { CheckVerdict } from './checks.ts';
 export { CAUSE_GUIDE, DEFAULT_PATIENCE, parsePatience } from './diagnosis/patience.ts';
+export type { Follow, Phase } from './follow.ts';
 export {
   CAUSES,
   type Cause,
@@ -22,6 +24,7 @@ export {
   type PodTimeline,
   type WorkloadProgress,
 } from './outcome.ts';
+export { planRollout, type RolloutPlan, type RolloutRequest } from './plan.ts';
 export {
   type Finding,
   type Level,
@@ -31,11 +34,14 @@ export {
   type Rule,
 } from './preflight/finding.ts';
 export { lintManifests, parseRuleLevels, preflightRules, type RuleLevels } from './preflight/lint.ts';
+export { type Preflight, type PreflightOptions, preflight } from './preflight/preflight.ts';
 export { type PodResources, podResources, qosOf, type ResourceOptions } from './preflight/qos.ts';
 export { formatQuantity, parseQuantity, type Quantity } from './preflight/quantity.ts';
 export type { LiveFacts, RuleDefinition } from './preflight/rule.ts';
 export type { Attempt, ReleaseRecord, Revision } from './release/record.ts';
 export { type AutoscalerMetric, type AutoscalerState, readAutoscalers } from './resources/autoscalers.ts';
 export { type ContainerResources, resourcesOf, type WorkloadResources } from './resources/resources.ts';
+export type { RolloutResult, UndoResult } from './result.ts';
+export { finishRollout, runRollout, type Watching } from './rollout.ts';
 export { type Target, type WatchOptions, WORKLOADS } from './watch/target.ts';
 export { watchRollout } from './watch/watch.ts';
