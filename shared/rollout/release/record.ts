@@ -52,9 +52,6 @@ export interface Attempt {
 /** Names of what Slipway writes on objects. */
 export const RELEASE = 'slipway.dev/release';
 
-/** The field manager of everything that Slipway applies. */
-export const FIELD_MANAGER = 'slipway';
-
 /** The name of the ConfigMap and of the Lease of a release. */
 export const recordName = (release: string): string => `slipway.${release}`;
 

@@ -1,0 +1,170 @@
+import {
+  type Cluster,
+  type ConfigurationMode,
+  idOf,
+  type KubeObject,
+  keyOf,
+  type Manifest,
+  type ObjectId,
+  withConfiguration,
+} from '../kubernetes/index.ts';
+import type { ObjectChange } from './apply/change.ts';
+import { diffAll } from './apply/diff.ts';
+import { parseForcePatterns } from './apply/force.ts';
+import { type Live, readLive } from './apply/live.ts';
+import { pruneCandidates } from './apply/prune.ts';
+import { conflictMessage, type Refusal } from './apply/refusal.ts';
+import type { CheckVerdict } from './checks.ts';
+import type { Patience } from './outcome.ts';
+import type { Finding, Level, MissingAccess, Rule } from './preflight/finding.ts';
+import { lintManifests } from './preflight/lint.ts';
+import { hold } from './release/held.ts';
+import { releaseName, withRelease } from './release/name.ts';
+import { without } from './release/objects.ts';
+import { nextNumber, type ReleaseRecord, type Revision } from './release/record.ts';
+import { digestOfObjects, imagesOf } from './release/revision.ts';
+import { readRecord, type StoredRecord } from './release/store.ts';
+
+/** What is rolled out, and how. Times are in milliseconds. */
+export interface RolloutRequest {
+  /** Read, with their images pinned and their namespaces set. */
+  readonly manifests: readonly Manifest[];
+  /** Where the release is remembered. */
+  readonly namespace: string;
+  readonly release?: string | undefined;
+  /** Who rolls out, for others to read: the address of a run, or user@host. */
+  readonly run: string;
+  readonly configuration: ConfigurationMode;
+  /** Lines of force-conflicts. */
+  readonly forceConflicts: readonly string[];
+  readonly prune: boolean;
+  readonly rules: Readonly<Partial<Record<Rule, Level>>>;
+  readonly timeout: number;
+  readonly patience: Patience;
+  readonly undo: boolean;
+  readonly waitForOthers: number;
+  /** Checks of what is in service, after all workloads are complete; it throws no verdict. */
+  readonly checks?: ((cluster: Cluster, signal: AbortSignal) => Promise<readonly CheckVerdict[]>) | undefined;
+}
+
+/** What a run would do, and what stands in its way. Making it changes nothing in the cluster. */
+export interface RolloutPlan {
+  readonly request: RolloutRequest;
+  readonly release: string;
+  /** What is applied: with the configuration's hashes and the release's name. */
+  readonly manifests: readonly Manifest[];
+  /** What the cluster knew of the release when this was planned. */
+  readonly stored: StoredRecord;
+  readonly revision: Revision;
+  readonly findings: readonly Finding[];
+  readonly missing: readonly MissingAccess[];
+  readonly changes: readonly ObjectChange[];
+  /** Objects that the API server would not take. */
+  readonly refusals: readonly Refusal[];
+  /** Objects of earlier revisions that the manifests no longer have and that `prune` deletes. */
+  readonly pruned: readonly ObjectId[];
+  readonly live: Live;
+  /** The cluster is as the manifests say, and this revision is the proven one: only that it works is left to be seen. */
+  readonly unchanged: boolean;
+  /** Why it cannot be run, one sentence each; empty when it can. */
+  readonly blocked: readonly string[];
+}
+
+/** Plans a rollout: preflight, access review and diff. Changes nothing. */
+export async function planRollout(
+  cluster: Cluster,
+  request: RolloutRequest,
+  signal: AbortSignal,
+): Promise<RolloutPlan> {
+  const configured = withConfiguration(request.manifests, request.configuration);
+  const objects = configured.map(({ object }) => object);
+  const live = await readLive(cluster, objects.map(idOf));
+  const release = releaseName(objects, live, request.release);
+  const marked = withRelease(objects, release);
+  const manifests = configured.map((manifest, index) => ({ ...manifest, object: marked[index]! }));
+  const stored = await readRecord(cluster, release, request.namespace);
+  const { pruned } = leaving(stored.record, manifests, request.prune);
+  const { changes, refusals } = await diffAll(cluster, manifests, {
+    force: parseForcePatterns(request.forceConflicts),
+    live,
+    signal,
+  });
+  const findings = lintManifests(manifests, request.rules);
+  const missing: readonly MissingAccess[] = [];
+  const revision = revisionOf(marked, stored.record, request.run);
+  const { proven, attempt } = stored.record;
+  return {
+    request,
+    release,
+    manifests,
+    stored,
+    revision,
+    findings,
+    missing,
+    changes,
+    refusals,
+    pruned,
+    live,
+    unchanged:
+      attempt === undefined &&
+      proven?.digest === revision.digest &&
+      pruned.length === 0 &&
+      refusals.length === 0 &&
+      changes.every(({ kind }) => kind === 'same'),
+    blocked: blockedBy({ findings, missing, changes, refusals }),
+  };
+}
+
+function revisionOf(objects: readonly KubeObject[], record: ReleaseRecord, run: string): Revision {
+  const held = hold(objects);
+  return {
+    number: nextNumber(record),
+    digest: digestOfObjects(held.objects),
+    run,
+    at: new Date().toISOString(),
+    images: imagesOf(objects),
+    ...held,
+  };
+}
+
+/**
+ * What of earlier revisions is no longer among the manifests: `pruned` is to be deleted, `dropped` stays and is remembered.
+ * Generations of configuration are neither: they go by age.
+ */
+export function leaving(
+  { proven, dropped }: ReleaseRecord,
+  manifests: readonly Manifest[],
+  prune: boolean,
+): { readonly pruned: readonly ObjectId[]; readonly dropped: readonly ObjectId[] } {
+  const known = [...manifests.map(({ object }) => idOf(object)), ...(proven?.generations ?? [])].map(keyOf);
+  const earlier = [...(proven?.objects ?? []).map(idOf), ...dropped];
+  const left = new Map(without(earlier, known, keyOf).map((id) => [keyOf(id), id]));
+  if (!prune) return { pruned: [], dropped: [...left.values()] };
+  const kept = new Set((proven?.objects ?? []).map((object) => keyOf(idOf(object))));
+  const candidates = pruneCandidates(proven?.objects ?? [], manifests).map(keyOf);
+  for (const key of candidates) kept.delete(key);
+  return {
+    pruned: [...left].flatMap(([key, id]) => (kept.has(key) ? [] : [id])),
+    dropped: [...left].flatMap(([key, id]) => (kept.has(key) ? [id] : [])),
+  };
+}
+
+function blockedBy({
+  findings,
+  missing,
+  changes,
+  refusals,
+}: Pick<RolloutPlan, 'findings' | 'missing' | 'changes' | 'refusals'>): readonly string[] {
+  const required = missing.filter(({ need }) => need === 'required');
+  const access = required.map(
+    ({ verb, resource, namespace }) =>
+      `${verb} ${resource}${namespace === undefined ? '' : ` in ${namespace}`}`,
+  );
+  const conflicts = changes.flatMap((change) => change.conflicts);
+  return [
+    ...(access.length > 0 ? [`The token lacks rights that this run needs: ${access.join(', ')}.`] : []),
+    ...findings.filter(({ level }) => level === 'error').map(({ message }) => message),
+    ...refusals.map(({ message }) => message),
+    ...(conflicts.length > 0 ? [conflictMessage(conflicts)] : []),
+  ];
+}

@@ -1,0 +1,107 @@
+import { type Cluster, idOf, type KubeObject, keyOf } from '../../kubernetes/index.ts';
+import type { Live } from '../apply/live.ts';
+import { adopted } from './adopt.ts';
+import { dropGenerations, hold, keepGenerations } from './held.ts';
+import { without } from './objects.ts';
+import { applyProven } from './proven.ts';
+import { type Attempt, nextNumber, type ReleaseRecord, type Revision } from './record.ts';
+import { digestOfObjects, imagesOf } from './revision.ts';
+import { type StoredRecord, writeRecord } from './store.ts';
+
+/** A record with an attempt in it. */
+export type Attempted = StoredRecord & { readonly record: ReleaseRecord & { readonly attempt: Attempt } };
+
+export interface Beginning {
+  readonly revision: Revision;
+  /** As they will be sent. */
+  readonly objects: readonly KubeObject[];
+  readonly live: Live;
+}
+
+/**
+ * Writes down what is about to be done, with the way back: what the attempt touches for the first time is adopted into the proven
+ * revision, and the values of configuration are copied. An attempt that an earlier run left is taken over: what it created stays on
+ * the list of what an undo removes, and what it changed and this one does not touch is set back first.
+ */
+export async function beginAttempt(
+  cluster: Cluster,
+  stored: StoredRecord,
+  { revision, objects, live }: Beginning,
+): Promise<Attempted> {
+  await setBackOthers(cluster, stored.record, objects);
+  const record = withAdopted(stored.record, adopted(objects, live, stored.record));
+  const { proven, attempt: left, release } = record;
+  const created = new Map([...(left?.created ?? []), ...objects.map(idOf)].map((id) => [keyOf(id), id]));
+  const known = new Set(left?.created.map(keyOf));
+  for (const key of live.keys()) if (!known.has(key)) created.delete(key);
+  const attempt: Attempt = {
+    phase: 'applying',
+    revision: { ...revision, number: nextNumber(record) },
+    created: [...created.values()],
+  };
+  const wanted = [...(proven?.generations ?? []), ...revision.generations];
+  const written = await writeRecord(cluster, stored, { ...record, attempt });
+  // What is live first: before anything was applied it still has the values that the way back needs.
+  const before =
+    left === undefined ? without(wanted, stored.record.proven?.generations.map(keyOf) ?? [], keyOf) : wanted;
+  await keepGenerations(cluster, before, [...live.values(), ...objects], release);
+  return { ...written, record: { ...written.record, attempt } };
+}
+
+/** The record in which the proven revision has also what was adopted; it is the first one where there was none. */
+function withAdopted(record: ReleaseRecord, objects: readonly KubeObject[]): ReleaseRecord {
+  if (objects.length === 0) return record;
+  const held = hold(objects);
+  const { proven } = record;
+  if (proven === undefined) {
+    const first: Revision = {
+      number: nextNumber(record),
+      digest: digestOfObjects(held.objects),
+      run: 'adopted',
+      at: new Date().toISOString(),
+      images: imagesOf(objects),
+      ...held,
+      adopted: true,
+    };
+    return { ...record, proven: first };
+  }
+  return {
+    ...record,
+    proven: {
+      ...proven,
+      objects: [...proven.objects, ...held.objects],
+      generations: [...proven.generations, ...held.generations],
+    },
+  };
+}
+
+/** Sets back what a left attempt changed and the objects that are rolled out now do not have. */
+async function setBackOthers(
+  cluster: Cluster,
+  { proven, attempt: left, history }: ReleaseRecord,
+  objects: readonly KubeObject[],
+): Promise<void> {
+  if (left === undefined) return;
+  const touched = new Set(left.revision.objects.map((object) => keyOf(idOf(object))));
+  const others = without(
+    proven?.objects ?? [],
+    objects.map((object) => keyOf(idOf(object))),
+    (object) => keyOf(idOf(object)),
+  ).filter((object) => object.kind !== 'Job' && touched.has(keyOf(idOf(object))));
+  if (others.length > 0) await applyProven(cluster, others);
+  const created = new Set(left.created.map(keyOf));
+  const copies = left.revision.generations.filter((id) => !created.has(keyOf(id)));
+  await dropGenerations(cluster, [{ generations: copies }], [proven, ...history]);
+}
+
+/** The record with its attempt in another phase. */
+export async function inPhase(
+  cluster: Cluster,
+  stored: Attempted,
+  phase: Attempt['phase'],
+  because?: string,
+): Promise<Attempted> {
+  const attempt: Attempt = { ...stored.record.attempt, phase, because };
+  const written = await writeRecord(cluster, stored, { ...stored.record, attempt });
+  return { ...written, record: { ...written.record, attempt } };
+}
