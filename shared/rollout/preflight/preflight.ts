@@ -6,6 +6,7 @@ import {
   type Manifest,
   type ObjectId,
 } from '../../kubernetes/index.ts';
+import { recordName } from '../release/record.ts';
 import { type AccessReview, accessNeeds, type RunShape, reviewAccess } from './access.ts';
 import { readFacts } from './facts.ts';
 import type { Finding, MissingAccess, QosClass } from './finding.ts';
@@ -96,7 +97,7 @@ async function review(
     pruned,
     undo,
     checks,
-    record: release === undefined ? undefined : `slipway.${release}`,
+    record: release === undefined ? undefined : recordName(release),
     version: await cluster.version().catch(() => undefined),
   });
   return await reviewAccess(cluster, needs);
