@@ -46,9 +46,13 @@ function expand(given: string, workspace: string): Source[] {
   if (existsSync(path)) return statSync(path).isDirectory() ? folder(path, workspace) : [file(path)];
   if (/[*?[{]/.test(given)) return glob(given, workspace);
   throw new Failure(
-    `The manifests "${given}" do not exist in ${workspace}.${didYouMean(basename(path), namesIn(dirname(path)))}`,
+    `The manifests "${given}" do not exist in ${workspace}.${didYouMean(given, besides(given, path))}`,
   );
 }
+
+/** What there is where the user looked, as he would write it. */
+const besides = (given: string, path: string): string[] =>
+  namesIn(dirname(path)).map((name) => `${given.slice(0, given.length - basename(given).length)}${name}`);
 
 /** A kustomization that is named as a file stands for its folder. */
 const file = (path: string): Source =>
@@ -59,7 +63,7 @@ const file = (path: string): Source =>
 function glob(pattern: string, workspace: string): Source[] {
   const paths = globSync(pattern, { cwd: workspace }).map((path) => resolve(workspace, path));
   const sources = paths.sort(byName).flatMap((path): Source[] => {
-    if (!statSync(path).isDirectory()) return MANIFEST.test(path) ? [file(path)] : [];
+    if (!isFolder(path)) return MANIFEST.test(path) && isFile(path) ? [file(path)] : [];
     return kustomizationOf(path) === undefined ? [] : [{ kind: 'kustomization', folder: path }];
   });
   if (sources.length === 0)
