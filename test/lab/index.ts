@@ -13,6 +13,7 @@ export {
   kubernetes,
   type Rule,
 } from './kubernetes/cluster.ts';
+export { type FakeNodeGroup, type FakeNodes, fakeNodes } from './kubernetes/fake-nodes.ts';
 export type { ProgramImage, PublishedImage } from './kubernetes/images.ts';
 export {
   type KubernetesNetwork,

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   account,
   describeWith,
+  fakeNodes,
   kubernetes,
   kubernetesNetwork,
   kubernetesRegistry,
@@ -79,3 +80,27 @@ describeWith('a cluster of the lab', parts, ({ kubernetes, network, registry }) 
     await rolled(namespace.name);
   });
 });
+
+describeWith(
+  'fake nodes',
+  { kubernetes: parts.kubernetes, nodes: await fakeNodes() },
+  ({ kubernetes, nodes }) => {
+    test('take pods, which are ready and run nothing', async () => {
+      await using namespace = await kubernetes.namespace('lab');
+      await using group = await nodes.add(2);
+      const inNamespace = ['--namespace', namespace.name];
+      const { placement } = group;
+      const items = [deployment({ image: 'nowhere.invalid/app:v1', replicas: 300, placement })];
+      const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+      await kubernetes.kubectl(['apply', ...inNamespace, '--filename', '-'], { input });
+      await kubernetes.kubectl(['rollout', 'status', 'deployment/web', ...inNamespace, '--timeout=60s']);
+      const pods = await kubernetes.kubectl(['get', 'pods', ...inNamespace, '--output', 'json']);
+      const names = JSON.parse(pods.stdout.toString()).items.map((pod: Pod) => pod.spec.nodeName);
+      expect(new Set(names).size).toBe(2);
+    });
+  },
+);
+
+interface Pod {
+  readonly spec: { readonly nodeName: string };
+}

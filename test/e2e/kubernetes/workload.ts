@@ -5,10 +5,18 @@ export interface WorkloadOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Name of the secret that its registry is asked with. */
   readonly pullSecret?: string;
+  /** Where its pods go, such as the `placement` of fake nodes. */
+  readonly placement?: object;
 }
 
 /** A Deployment `web` of the pods' program, with probes that are quick and an emptyDir at /scratch. */
-export function deployment({ image, replicas = 1, env = {}, pullSecret }: WorkloadOptions): object {
+export function deployment({
+  image,
+  replicas = 1,
+  env = {},
+  pullSecret,
+  placement,
+}: WorkloadOptions): object {
   const labels = { app: 'web' };
   return {
     apiVersion: 'apps/v1',
@@ -21,6 +29,7 @@ export function deployment({ image, replicas = 1, env = {}, pullSecret }: Worklo
         metadata: { labels },
         spec: {
           ...(pullSecret !== undefined && { imagePullSecrets: [{ name: pullSecret }] }),
+          ...placement,
           terminationGracePeriodSeconds: 5,
           containers: [
             {

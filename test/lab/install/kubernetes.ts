@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '../../../shared/exec/index.ts';
 import { programFile, programLayout, writeProgramLayout } from '../kubernetes/images.ts';
-import { find, labBin, labRoot } from '../place.ts';
+import { find, full, labBin, labRoot } from '../place.ts';
 import { type Step, step } from './step.ts';
 
 const version = 'v1.34.4';
+const kwokVersion = 'v0.7.0';
 const sources = join(import.meta.dirname, '..', 'kubernetes');
 
-/** Kubernetes itself, and the program that the tests' pods run. */
+/** Kubernetes itself, and the program that the tests' pods run; nodes that are played, which the bench wants. */
 export async function installKubernetes(): Promise<readonly Step[]> {
-  return [await installKubelab(), await installProgram()];
+  return [await installKubelab(), await installProgram(), ...(full ? [await installKwok()] : [])];
 }
 
 /**
@@ -59,6 +60,43 @@ async function kubelabModule(): Promise<string> {
   await copyFile(join(kubernetes, 'go.sum'), join(directory, 'go.sum'));
   await chmod(join(directory, 'go.sum'), 0o644);
   await copyFile(join(sources, 'kubelab', 'main.go'), join(directory, 'main.go'));
+  return directory;
+}
+
+/** Two minutes after Kubernetes. It is built with the same modules, so that Go compiles few of them again. */
+async function installKwok(): Promise<Step> {
+  const stamp = join(labBin, '.kwok.version');
+  const wanted = `${kwokVersion} with ${version}`;
+  return step(`kwok ${kwokVersion}`, await isCurrent(stamp, wanted, join(labBin, 'kwok')), async () => {
+    const module = await kwokModule();
+    const linker = `-s -w -X sigs.k8s.io/kwok/pkg/consts.Version=${kwokVersion}`;
+    await go(['build', '-mod=mod', '-trimpath', '-ldflags', linker, '-o', join(labBin, 'kwok'), '.'], module);
+    await writeFile(stamp, wanted);
+  });
+}
+
+/** kwok was written for Kubernetes 1.33: a constant that 1.34 has no more is put back in a copy of it. */
+async function kwokModule(): Promise<string> {
+  const kubelab = await kubelabModule();
+  const directory = join(labRoot, 'modules', 'kwok');
+  const copy = join(directory, 'kwok');
+  await rm(directory, { recursive: true, force: true });
+  const told = await go(['mod', 'download', '-json', `sigs.k8s.io/kwok@${kwokVersion}`], labRoot);
+  const { Dir: theirs } = JSON.parse(told) as { Dir: string };
+  await cp(theirs, copy, { recursive: true });
+  await run({ program: 'chmod', args: ['-R', 'u+w', copy] });
+  const informer = join(copy, 'pkg', 'utils', 'informer', 'informer.go');
+  const source = await readFile(informer, 'utf8');
+  const name = '"kubernetes.io/initial-events-list-blueprint"';
+  await writeFile(informer, source.replaceAll('metav1.InitialEventsListBlueprintAnnotationKey', name));
+  const own = (await readFile(join(kubelab, 'go.mod'), 'utf8')).replace(
+    /^module .*$/m,
+    'module lab.invalid/kwok',
+  );
+  const lines = [`require sigs.k8s.io/kwok ${kwokVersion}`, 'replace sigs.k8s.io/kwok => ./kwok'];
+  await writeFile(join(directory, 'go.mod'), `${own}${lines.join('\n')}\n`);
+  await copyFile(join(kubelab, 'go.sum'), join(directory, 'go.sum'));
+  await copyFile(join(copy, 'cmd', 'kwok', 'main.go'), join(directory, 'main.go'));
   return directory;
 }
 
