@@ -3,6 +3,7 @@ import { Failure } from '../../host/index.ts';
 import { unauthorised, type Way } from './call.ts';
 import { connectionFailure } from './connection-fault.ts';
 import { errorOf } from './status.ts';
+import { KEEP_ALIVE } from './transport.ts';
 
 /**
  * A WebSocket to a subresource of a pod, whose messages each begin with the number of their channel. All API servers speak
@@ -61,6 +62,7 @@ async function handshake(
   const abort = () => socket.terminate();
   signal.addEventListener('abort', abort, { once: true });
   socket.once('close', () => signal.removeEventListener('abort', abort));
+  socket.once('upgrade', (answer) => answer.socket.setKeepAlive(true, KEEP_ALIVE));
   // Messages may come in the same packet as the answer to the handshake.
   const channels = channelsOf(socket, signal);
   return await new Promise((resolve, reject) => {

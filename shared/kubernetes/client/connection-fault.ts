@@ -41,6 +41,8 @@ function meaning(error: unknown, code: string): string {
   }
   if (/SELF_SIGNED|UNABLE_TO_/.test(code))
     return 'its certificate is signed by an authority that is not the one in the kubeconfig (certificate-authority-data), so this may be another server';
+  const said = error instanceof Error ? error.message : '';
+  if (said.startsWith('the proxy ')) return said;
   return MEANING[code] ?? (error instanceof Error ? error.message : String(error));
 }
 

@@ -77,7 +77,7 @@ function readerOf(entrance: Entrance, context: CredentialContext): Reader {
   const { user } = entrance;
   const fixed = async (): Promise<Credentials> => {
     const [certificate, key] = await Promise.all([readPem(user.certificate), readPem(user.key)]);
-    if (key !== undefined) context.secret(key);
+    if (key !== undefined) maskKey(key, context);
     return { headers: user.impersonate, certificate, key };
   };
   const bearer = async (token: string, expires?: number): Promise<Credentials> => {
@@ -138,6 +138,12 @@ function oidcReader(
 /** When to renew what ends at a time. Some programs hand out what they still have, which may be near its end already. */
 const renewalOf = (expires: number | undefined, now: number): number | undefined =>
   expires === undefined ? undefined : expires - Math.min(EARLY, Math.max(0, expires - now) / 2);
+
+/** A key stands in a kubeconfig in Base64. */
+function maskKey(key: string, { secret }: CredentialContext): void {
+  secret(key);
+  secret(Buffer.from(key).toString('base64'));
+}
 
 async function basic(
   { username, password }: { username: string; password: string },

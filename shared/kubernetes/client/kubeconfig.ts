@@ -276,10 +276,17 @@ function entranceOf(
       certificateAuthority: pem(cluster.caData || undefined, cluster.caFile || undefined),
       insecure: cluster.skipTLSVerify,
       tlsServerName: cluster.tlsServerName || undefined,
-      proxyUrl: cluster.proxyUrl || undefined,
+      proxyUrl: cluster.proxyUrl ? parseProxy(cluster.proxyUrl, name) : undefined,
     },
     user: user ?? { name: '', impersonate: {} },
   };
+}
+
+function parseProxy(text: string, context: string): string {
+  if (URL.canParse(text) && /^(https?|socks5h?):$/.test(new URL(text).protocol)) return text;
+  throw new Failure(
+    `The "proxy-url" of the context "${context}" is no address of a proxy; give one that begins with http://, https:// or socks5://.`,
+  );
 }
 
 /** The service account of the pod that this runs in. */
@@ -305,10 +312,7 @@ async function inCluster({ env, context }: ClusterOptions): Promise<Entrance> {
 /** Server, token and authority that are given in so many words stand in place of those configured. */
 function override(entrance: Entrance | undefined, options: ClusterOptions): Entrance {
   const { server, token, certificateAuthority } = options;
-  const given = certificateAuthority?.trim();
-  const ca = given
-    ? { data: given.includes('-----BEGIN') ? given : (fromBase64(given) ?? given) }
-    : undefined;
+  const ca = certificateAuthority?.trim() ? { data: authorityOf(certificateAuthority.trim()) } : undefined;
   const url = server ?? entrance!.cluster.server;
   return {
     name: entrance?.name ?? options.context ?? new URL(parseServer(url)).host,
@@ -322,6 +326,14 @@ function override(entrance: Entrance | undefined, options: ClusterOptions): Entr
       ? { name: 'token', token: token.trim(), impersonate: entrance?.user.impersonate ?? {} }
       : (entrance?.user ?? { name: '', impersonate: {} }),
   };
+}
+
+function authorityOf(given: string): string {
+  const pem = given.includes('-----BEGIN') ? given : (fromBase64(given) ?? '');
+  if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
+  throw new Failure(
+    '"certificate-authority" is no certificate: give it in PEM (-----BEGIN CERTIFICATE-----), or that in Base64.',
+  );
 }
 
 /** Addresses without a scheme are HTTPS, as kubectl takes them. */

@@ -22,7 +22,7 @@ export async function openCluster(
     server: entrance.cluster.server,
     transport,
     credentials: credentialsOf(entrance, { env, signal, secret, now: Date.now }),
-    onWarning: options.onWarning ?? (() => {}),
+    onWarning: once(options.onWarning ?? (() => {})),
   };
   return clusterOf(
     {
@@ -34,4 +34,14 @@ export async function openCluster(
     },
     signal,
   );
+}
+
+/** The server repeats its warnings with every request that gives cause for them. */
+function once(tell: (text: string) => void): (text: string) => void {
+  const told = new Set<string>();
+  return (text) => {
+    if (told.has(text)) return;
+    told.add(text);
+    tell(text);
+  };
 }

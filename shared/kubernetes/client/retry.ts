@@ -33,7 +33,7 @@ const PASSING = new Set([502, 503, 504]);
 
 /** Faults of the way to a server that another attempt does not mend. */
 const LASTING =
-  /^(ENOTFOUND|CERT_|ERR_TLS|ERR_SSL|EPROTO|HPE_|ERR_INVALID|.*SELF_SIGNED|UNABLE_TO_|HOSTNAME_)/;
+  /^(ENOTFOUND|CERT_|ERR_TLS|ERR_SSL|ERR_OSSL|ERR_CRYPTO|EPROTO|HPE_|ERR_INVALID|ERR_PROXY_LOGIN|.*SELF_SIGNED|UNABLE_TO_|HOSTNAME_)/;
 
 /**
  * Milliseconds to wait before the next attempt; undefined where none is to be made. `attempt` counts from 0, `elapsed` are milliseconds

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import http from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
+import tls from 'node:tls';
 import { createGunzip } from 'node:zlib';
 import type { ApiTraffic } from '../cluster.ts';
 import { type Credentials, readPem } from './credentials.ts';
@@ -28,10 +29,10 @@ export interface ApiAnswer {
 }
 
 /** Connections that are used at once for calls; watches have their own. More would be queued by the server's fairness. */
-const CONNECTIONS = 24;
+const CONNECTIONS = 32;
 /** Milliseconds: for a connection; until the system asks a silent peer whether it is there; that an unused connection is kept. */
 const CONNECT = 10_000;
-const KEEP_ALIVE = 10_000;
+export const KEEP_ALIVE = 10_000;
 const IDLE = 50_000;
 
 /** Marks an error that came before a connection was there: nothing was sent. */
@@ -43,6 +44,7 @@ export class Transport {
   readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #userAgent: string;
   #agent: { readonly key: string; readonly calls: http.Agent; readonly streams: http.Agent } | undefined;
+  readonly #retired: http.Agent[] = [];
   /** Whether this server has ever answered. */
   answered = false;
   #requests = 0;
@@ -69,8 +71,8 @@ export class Transport {
   }
 
   close(): void {
-    this.#agent?.calls.destroy();
-    this.#agent?.streams.destroy();
+    const current = this.#agent === undefined ? [] : [this.#agent.calls, this.#agent.streams];
+    for (const agent of [...this.#retired.splice(0), ...current]) agent.destroy();
     this.#agent = undefined;
   }
 
@@ -123,30 +125,34 @@ export class Transport {
   async #agents(credentials: Credentials) {
     const key = `${credentials.certificate ?? ''} ${credentials.key ?? ''}`;
     if (this.#agent?.key === key) return this.#agent;
-    const tls = await this.#tls(credentials);
+    const identity = await this.#tls(credentials);
     const old = this.#agent;
     if (old?.key === key) return old;
-    const agent = (connections: number): http.Agent => {
-      const options = {
-        keepAlive: true,
-        keepAliveMsecs: KEEP_ALIVE,
-        maxSockets: connections,
-        ...this.#proxy(),
-        ...tls,
-      };
-      return new URL(this.#entrance.cluster.server).protocol === 'https:'
-        ? new https.Agent({ ...options, scheduling: 'lifo', timeout: IDLE })
-        : new http.Agent({ ...options, scheduling: 'lifo', timeout: IDLE });
-    };
-    old?.calls.destroy();
+    // Requests that are under way with the old certificate go on.
+    if (old !== undefined) this.#retired.push(old.calls, old.streams);
+    const agent = (maxSockets: number) => this.#newAgent({ ...identity, maxSockets });
     this.#agent = { key, calls: agent(CONNECTIONS), streams: agent(Number.POSITIVE_INFINITY) };
     return this.#agent;
   }
 
-  #proxy(): { proxyEnv?: NodeJS.ProcessEnv } {
+  #newAgent(given: https.AgentOptions): http.Agent {
     const { proxyUrl, server } = this.#entrance.cluster;
-    if (proxyUrl !== undefined) return { proxyEnv: { HTTPS_PROXY: proxyUrl, HTTP_PROXY: proxyUrl } };
-    return isLoopback(new URL(server).hostname) ? {} : { proxyEnv: this.#env as NodeJS.ProcessEnv };
+    const proxy = proxyUrl === undefined ? undefined : new URL(proxyUrl);
+    const url = new URL(server);
+    const options: https.AgentOptions = {
+      keepAlive: true,
+      keepAliveMsecs: KEEP_ALIVE,
+      scheduling: 'lifo',
+      timeout: IDLE,
+      ...given,
+      ...(proxy === undefined && !isLoopback(url.hostname) && { proxyEnv: this.#env as NodeJS.ProcessEnv }),
+      ...(proxy?.protocol.startsWith('http') && {
+        proxyEnv: { HTTPS_PROXY: proxyUrl, HTTP_PROXY: proxyUrl },
+      }),
+    };
+    const agent = url.protocol === 'https:' ? new https.Agent(options) : new http.Agent(options);
+    if (proxy?.protocol.startsWith('socks')) agent.createConnection = socksConnector(proxy, url);
+    return agent;
   }
 
   /** What a WebSocket needs to be opened. */
@@ -176,6 +182,25 @@ export class Transport {
       ...(certificate !== undefined && key !== undefined && { cert: certificate, key }),
     };
   }
+}
+
+function socksConnector(proxy: URL, { protocol, hostname, port }: URL): http.Agent['createConnection'] {
+  return (options, done) => {
+    const connected = async () => {
+      const { connectThroughSocks } = await import('./socks.ts');
+      const socket = await connectThroughSocks(
+        proxy,
+        hostname,
+        Number(port || (protocol === 'https:' ? 443 : 80)),
+      );
+      return protocol === 'https:' ? tls.connect({ ...(options as tls.ConnectionOptions), socket }) : socket;
+    };
+    connected().then(
+      (socket) => done?.(null, socket),
+      (error: Error) => done?.(error, undefined as never),
+    );
+    return undefined;
+  };
 }
 
 const isLoopback = (hostname: string): boolean =>

@@ -17,6 +17,7 @@ import {
 } from '../../../shared/kubernetes/index.ts';
 import { describeWith, kubernetes, kubernetesRegistry } from '../../lab/index.ts';
 import { FaultProxy } from './fault-proxy.ts';
+import { Tunnel } from './tunnel.ts';
 
 const [lab, images] = await Promise.all([kubernetes(), kubernetesRegistry()]);
 const manager = { fieldManager: 'slipway' };
@@ -283,6 +284,56 @@ describeWith('the cluster client', { kubernetes: lab }, ({ kubernetes: lab }) =>
     await expect(plainText.version()).rejects.toThrow();
     await using nobody = await opened({ ...own, server: 'https://no-such-host.invalid' });
     await expect(nobody.version()).rejects.toThrow('at no-such-host.invalid: there is no such host');
+  });
+
+  /** A kubeconfig of the same cluster, with other fields of it. */
+  const configured = (fields: Record<string, unknown>) =>
+    JSON.stringify({
+      'current-context': 'own',
+      clusters: [
+        {
+          name: 'c',
+          cluster: {
+            server: entrance.server,
+            'certificate-authority-data': Buffer.from(entrance.ca).toString('base64'),
+            ...fields,
+          },
+        },
+      ],
+      contexts: [{ name: 'own', context: { cluster: 'c', user: 'u', namespace: namespace.name } }],
+      users: [{ name: 'u', user: { token: entrance.token } }],
+    });
+
+  test.each(['http', 'socks'] as const)('goes through the proxy of the kubeconfig: %s', async (kind) => {
+    await using tunnel = await Tunnel[kind]();
+    await using cluster = await opened({ kubeconfig: configured({ 'proxy-url': tunnel.url }) });
+    expect((await cluster.version()).major).toBe(1);
+    const { host } = new URL(entrance.server);
+    expect(tunnel.targets).toEqual([host]);
+    // WebSockets too.
+    const nothing = { apiVersion: 'v1', kind: 'Pod', namespace: namespace.name, name: 'nothing' };
+    const before = tunnel.targets.length;
+    await expect(cluster.connect(nothing, 80)).rejects.toMatchObject({ status: 404 });
+    expect(tunnel.targets.length).toBeGreaterThan(before);
+  });
+
+  test('says that a proxy does not accept the login', async () => {
+    await using tunnel = await Tunnel.socks();
+    const proxy = tunnel.url.replace('p%40ss', 'wrong');
+    await using cluster = await opened({ kubeconfig: configured({ 'proxy-url': proxy }) });
+    await expect(cluster.version()).rejects.toThrow('it does not accept the login');
+  });
+
+  test('checks the name of the server, or the one that it was told', async () => {
+    await using wrong = await opened({ kubeconfig: configured({ 'tls-server-name': 'other.example.com' }) });
+    await expect(wrong.version()).rejects.toThrow(/certificate was made for .*kubernetes\.default\.svc/);
+    await using right = await opened({
+      kubeconfig: configured({ 'tls-server-name': 'kubernetes.default.svc' }),
+    });
+    expect((await right.version()).major).toBe(1);
+    const insecure = { 'certificate-authority-data': undefined, 'insecure-skip-tls-verify': true };
+    await using trusting = await opened({ kubeconfig: configured(insecure) });
+    expect((await trusting.version()).major).toBe(1);
   });
 
   test('ends every call at once when its signal is aborted', async () => {
