@@ -35,6 +35,7 @@ export type WatchEvent<T extends KubeObject = KubeObject> =
   | { readonly type: 'added' | 'modified' | 'deleted'; readonly object: T }
   | { readonly type: 'synced' };
 
+/** How an object is applied. */
 export interface ApplyOptions {
   readonly fieldManager: string;
   /** Take fields that others own. */
@@ -43,6 +44,7 @@ export interface ApplyOptions {
   readonly dryRun?: boolean | undefined;
 }
 
+/** How an object is removed, and only if. */
 export interface RemoveOptions {
   readonly propagation?: 'Foreground' | 'Background' | 'Orphan' | undefined;
   /** Only this very object, not one of the same name that came later. */
@@ -52,6 +54,7 @@ export interface RemoveOptions {
   readonly dryRun?: boolean | undefined;
 }
 
+/** Which log, and how much of it. */
 export interface LogOptions {
   readonly container?: string | undefined;
   /** Of the container's last instance, the one that ended. */
@@ -68,6 +71,7 @@ export interface ApiTraffic {
   readonly bytesReceived: number;
 }
 
+/** The version of an API server. */
 export interface ServerVersion {
   /** `1.34.4`, also of builds such as `v1.34.4-eks-1`. */
   readonly release: string;

@@ -21,6 +21,7 @@ export interface ObjectId {
   readonly name: string;
 }
 
+/** What finds an object again. */
 export const idOf = ({ apiVersion, kind, metadata }: KubeObject): ObjectId => ({
   apiVersion,
   kind,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
-import type { Cluster, Context } from '@kubernetes/client-node';
+import type { Cluster, Context } from '@kubernetes/client-node/dist/config_types.js';
 import { didYouMean, Failure } from '../../host/index.ts';
 import type { ClusterOptions } from '../cluster.ts';
 
