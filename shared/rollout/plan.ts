@@ -1,4 +1,5 @@
 import {
+  ApiError,
   type Cluster,
   type ConfigurationMode,
   idOf,
@@ -17,11 +18,11 @@ import { conflictMessage, type Refusal } from './apply/refusal.ts';
 import type { CheckVerdict } from './checks.ts';
 import type { Patience } from './outcome.ts';
 import type { Finding, Level, MissingAccess, Rule } from './preflight/finding.ts';
-import { lintManifests } from './preflight/lint.ts';
+import { type PreflightOptions, preflight } from './preflight/preflight.ts';
 import { hold } from './release/held.ts';
 import { releaseName, withRelease } from './release/name.ts';
 import { without } from './release/objects.ts';
-import { nextNumber, type ReleaseRecord, type Revision } from './release/record.ts';
+import { emptyRecord, nextNumber, type ReleaseRecord, type Revision } from './release/record.ts';
 import { digestOfObjects, imagesOf } from './release/revision.ts';
 import { readRecord, type StoredRecord } from './release/store.ts';
 
@@ -45,6 +46,8 @@ export interface RolloutRequest {
   readonly waitForOthers: number;
   /** Checks of what is in service, after all workloads are complete; it throws no verdict. */
   readonly checks?: ((cluster: Cluster, signal: AbortSignal) => Promise<readonly CheckVerdict[]>) | undefined;
+  /** How the checks get to pods, for the review of rights. */
+  readonly checkWays?: PreflightOptions['checks'];
 }
 
 /** What a run would do, and what stands in its way. Making it changes nothing in the cluster. */
@@ -82,15 +85,21 @@ export async function planRollout(
   const release = releaseName(objects, live, request.release);
   const marked = withRelease(objects, release);
   const manifests = configured.map((manifest, index) => ({ ...manifest, object: marked[index]! }));
-  const stored = await readRecord(cluster, release, request.namespace);
+  const stored = await recordFor(cluster, release, request.namespace);
   const { pruned } = leaving(stored.record, manifests, request.prune);
-  const { changes, refusals } = await diffAll(cluster, manifests, {
-    force: parseForcePatterns(request.forceConflicts),
-    live,
-    signal,
-  });
-  const findings = lintManifests(manifests, request.rules);
-  const missing: readonly MissingAccess[] = [];
+  const [{ findings, missing }, { changes, refusals }] = await Promise.all([
+    preflight(cluster, manifests, {
+      levels: request.rules,
+      live,
+      pruned,
+      namespace: request.namespace,
+      release,
+      undo: request.undo,
+      checks: request.checkWays,
+      signal,
+    }),
+    diffAll(cluster, manifests, { force: parseForcePatterns(request.forceConflicts), live, signal }),
+  ]);
   const revision = revisionOf(marked, stored.record, request.run);
   const { proven, attempt } = stored.record;
   return {
@@ -113,6 +122,16 @@ export async function planRollout(
       changes.every(({ kind }) => kind === 'same'),
     blocked: blockedBy({ findings, missing, changes, refusals }),
   };
+}
+
+/** A token that may not read the record can still plan; that it lacks the right is among what is missing. */
+async function recordFor(cluster: Cluster, release: string, namespace: string): Promise<StoredRecord> {
+  try {
+    return await readRecord(cluster, release, namespace);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 403)) throw error;
+    return { record: emptyRecord(release, namespace), version: undefined };
+  }
 }
 
 function revisionOf(objects: readonly KubeObject[], record: ReleaseRecord, run: string): Revision {

@@ -28,7 +28,7 @@ export async function beginAttempt(
   stored: StoredRecord,
   { revision, objects, live }: Beginning,
 ): Promise<Attempted> {
-  await setBackOthers(cluster, stored.record, objects);
+  await setBackOthers(cluster, stored.record, revision, objects);
   const record = withAdopted(stored.record, adopted(objects, live, stored.record));
   const { proven, attempt: left, release } = record;
   const created = new Map([...(left?.created ?? []), ...objects.map(idOf)].map((id) => [keyOf(id), id]));
@@ -79,6 +79,7 @@ function withAdopted(record: ReleaseRecord, objects: readonly KubeObject[]): Rel
 async function setBackOthers(
   cluster: Cluster,
   { proven, attempt: left, history }: ReleaseRecord,
+  revision: Revision,
   objects: readonly KubeObject[],
 ): Promise<void> {
   if (left === undefined) return;
@@ -91,7 +92,7 @@ async function setBackOthers(
   if (others.length > 0) await applyProven(cluster, others);
   const created = new Set(left.created.map(keyOf));
   const copies = left.revision.generations.filter((id) => !created.has(keyOf(id)));
-  await dropGenerations(cluster, [{ generations: copies }], [proven, ...history]);
+  await dropGenerations(cluster, [{ generations: copies }], [revision, proven, ...history]);
 }
 
 /** The record with its attempt in another phase. */
