@@ -121,6 +121,7 @@ function partOf(host: Host, task: Task, name: string): Host {
     input: (input) => host.input(input),
     output: () => {},
     secret: (value) => host.secret(value),
+    mask: (text) => host.mask(text),
     annotate: (annotation) => host.annotate({ ...annotation, title: annotation.title ?? name }),
     summarize: async () => {},
     saveState: (key, value) => host.saveState(`${key}.${name}`, value),

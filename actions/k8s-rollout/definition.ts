@@ -17,6 +17,10 @@ export const definition = defineAction({
       description:
         'Images to set, one `name=reference` a line; the name is that of a container or the repository that the manifests name. Tags are resolved to digests.',
     }),
+    'insecure-registries': input.list({
+      description:
+        'Registries that are asked for digests without TLS, as host or host:port; those on this machine always are.',
+    }),
     namespace: input.text({
       description: 'Namespace of objects that name none; default: that of the context.',
     }),

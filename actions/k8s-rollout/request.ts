@@ -1,6 +1,13 @@
 import { type Check, parseChecks } from '../../shared/gate/index.ts';
-import { didYouMean, Failure, type Inputs } from '../../shared/host/index.ts';
-import { type Level, type Patience, parsePatience, RULES, type Rule } from '../../shared/rollout/index.ts';
+import { Failure, type Inputs } from '../../shared/host/index.ts';
+import {
+  type Level,
+  type Patience,
+  parsePatience,
+  parseRuleLevels,
+  type Rule,
+} from '../../shared/rollout/index.ts';
+import { readRegistries } from '../docker-multistage/registries.ts';
 import type { definition } from './definition.ts';
 import { wavesOf } from './waves.ts';
 
@@ -12,6 +19,7 @@ export interface Request {
   readonly manifests: readonly string[];
   /** Lines `name=reference`. */
   readonly images: readonly string[];
+  readonly insecureRegistries: readonly string[];
   readonly namespace: string | undefined;
   readonly release: string | undefined;
   readonly target: ClusterTarget | GitopsTarget;
@@ -66,13 +74,14 @@ export function readRolloutRequest(inputs: RolloutInputs): Request {
   return {
     manifests: inputs.manifests,
     images: inputs.images,
+    insecureRegistries: readRegistries(inputs['insecure-registries']),
     namespace: readNamespace(inputs.namespace),
     release: inputs.release || undefined,
     target: readTarget(inputs),
     configuration: inputs.configuration,
     forceConflicts: inputs['force-conflicts'],
     prune: inputs.prune,
-    rules: readRules(inputs.rules),
+    rules: parseRuleLevels(inputs.rules),
     timeout: readTime('timeout', inputs.timeout),
     patience: parsePatience(inputs.patience),
     checks: parseChecks(inputs.checks),
@@ -180,28 +189,6 @@ const isBranch = (name: string) =>
   /^[^\s~^:?*[\\\x00-\x1f\x7f-]([^\s~^:?*[\\\x00-\x1f\x7f])*$/.test(name) &&
   !/\.\.|@\{|\/\/|\/\.|^\.|\.lock(\/|$)|[/.]$/.test(name) &&
   name !== '@';
-
-const LEVELS: readonly Level[] = ['error', 'warning', 'notice', 'off'];
-
-function readRules(lines: readonly string[]): Request['rules'] {
-  return Object.fromEntries(
-    lines.map((line) => {
-      const equals = line.indexOf('=');
-      if (equals < 1)
-        throw new Failure(`Input "rules" has "${line}"; accepted is rule=level, such as latest-tag=error.`);
-      const [name, level] = [line.slice(0, equals).trim(), line.slice(equals + 1).trim()];
-      if (!RULES.includes(name as Rule))
-        throw new Failure(
-          `Input "rules" names "${name}"; accepted are ${RULES.join(', ')}.${didYouMean(name, RULES)}`,
-        );
-      if (!LEVELS.includes(level as Level))
-        throw new Failure(
-          `Input "rules" sets ${name} to "${level}"; accepted are ${LEVELS.join(', ')}.${didYouMean(level, LEVELS)}`,
-        );
-      return [name, level as Level];
-    }),
-  );
-}
 
 function readTime(input: string, milliseconds: number | undefined): number {
   if (milliseconds !== undefined && milliseconds > 0) return milliseconds;

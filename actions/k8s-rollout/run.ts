@@ -1,10 +1,159 @@
 import { Failure, type Host, type Inputs } from '../../shared/host/index.ts';
+import type { Manifest, PinnedManifests } from '../../shared/kubernetes/index.ts';
+import { finishRollout } from '../../shared/rollout/index.ts';
+import { annotateFindings, placeOfCause } from './annotations.ts';
+import { type ClusterRun, isPass } from './cluster-run.ts';
+import { enterCluster, readAttempts, rememberAttempts, runName } from './clusters.ts';
 import type { definition } from './definition.ts';
+import { readDesired } from './desired.ts';
+import { commitManifests } from './gitops.ts';
+import { LiveRun } from './live.ts';
+import {
+  brokenRun,
+  heldRun,
+  type PlannedCluster,
+  planCluster,
+  plannedRun,
+  refuseBlocked,
+  rollOut,
+} from './one-cluster.ts';
+import { tell } from './outputs.ts';
+import { verdict } from './report.ts';
+import { type ClusterTarget, type Request, readRolloutRequest } from './request.ts';
+import { runWaves } from './waves.ts';
 
 export type RolloutInputs = Inputs<typeof definition>;
 
-export async function main(_host: Host, _inputs: RolloutInputs): Promise<void> {
-  throw new Failure('k8s-rollout is being written; this commit holds its inputs and contracts.');
+/** From the manifests to proof in every cluster, or to the named cause and the last proven revision back in service. */
+export async function main(host: Host, inputs: RolloutInputs): Promise<void> {
+  const request = readRolloutRequest(inputs);
+  const desired = await read(host, request);
+  const { target } = request;
+  if (target.kind === 'gitops')
+    return await commitManifests(host, { ...request, target }, desired, inputs['github-token']);
+  await using clusters = new AsyncDisposableStack();
+  const waves = await planWaves(host, { ...request, target }, desired, clusters);
+  const plans = waves.flat();
+  annotateFindings(
+    host,
+    plans.flatMap(({ plan }) => plan.findings),
+  );
+  if (request.plan) {
+    await tell(host, plans.map(plannedRun));
+    return refuseBlocked(plans.filter(({ plan }) => plan.missing.every(({ need }) => need !== 'required')));
+  }
+  refuseBlocked(plans);
+  rememberAttempts(
+    host,
+    plans.map(({ context, plan }) => ({ context, namespace: plan.request.namespace, release: plan.release })),
+  );
+  const runs = await rollOutWaves(host, waves);
+  await tell(host, runs);
+  judge(host, runs, desired.manifests);
 }
 
-export async function post(_host: Host, _inputs: RolloutInputs): Promise<void> {}
+async function read(host: Host, request: Request): Promise<PinnedManifests> {
+  return await host.task('Read the manifests', async (task) => {
+    const desired = await readDesired(host, request);
+    const { manifests, pinned } = desired;
+    for (const { object, container, to } of pinned)
+      task.log(`${object.kind} ${object.name}, container ${container}: ${to}`);
+    const images = pinned.length === 0 ? '' : `, ${count(pinned.length, 'image')} pinned`;
+    task.note(`${count(manifests.length, 'object')}${images}`);
+    return desired;
+  });
+}
+
+const count = (number: number, word: string) => `${number} ${word}${number === 1 ? '' : 's'}`;
+
+/** The same preflight for all clusters, before anything is changed in the first. */
+async function planWaves(
+  host: Host,
+  request: Request & { readonly target: ClusterTarget },
+  desired: PinnedManifests,
+  clusters: AsyncDisposableStack,
+): Promise<readonly (readonly PlannedCluster[])[]> {
+  const { access, waves } = request.target;
+  const one = async (context: string | undefined, wave: number) => {
+    const cluster = clusters.use(await enterCluster(host, access, context));
+    return await host.task(`Preflight on ${cluster.name}`, async (task) => {
+      const planned = await planCluster(host, request, desired, { cluster, context, wave });
+      const { findings, blocked } = planned.plan;
+      for (const reason of blocked) task.log(reason);
+      task.note(blocked.length > 0 ? 'cannot be rolled out' : count(findings.length, 'finding'));
+      return planned;
+    });
+  };
+  return await Promise.all(
+    waves.map((contexts, index) => Promise.all(contexts.map((context) => one(context, index + 1)))),
+  );
+}
+
+async function rollOutWaves(
+  host: Host,
+  waves: readonly (readonly PlannedCluster[])[],
+): Promise<readonly ClusterRun[]> {
+  const results = await runWaves(
+    waves,
+    (planned) => {
+      const { plan, cluster } = planned;
+      const title = `Roll out ${plan.release} to ${plan.request.namespace} on ${cluster.name}`;
+      return host.task(title, (task) => rollOut(host, planned, task));
+    },
+    isPass,
+  );
+  const faults = results.flatMap((result) =>
+    result.kind === 'broken' && !(result.error instanceof Failure) ? [result.error] : [],
+  );
+  if (faults.length > 0) throw new AggregateError(faults);
+  return results.map((result) => {
+    if (result.kind === 'done') return result.value;
+    return result.kind === 'held' ? heldRun(result.target) : brokenRun(result.target, result.error);
+  });
+}
+
+/** Fails the step where a cluster did not pass; every cause but the first, which the failure itself tells, is an annotation. */
+function judge(host: Host, runs: readonly ClusterRun[], manifests: readonly Manifest[]): void {
+  const bad = runs.filter((run) => !isPass(run) && run.result !== 'held');
+  const [first] = bad;
+  if (first === undefined) return;
+  for (const run of bad)
+    for (const cause of run.causes.slice(run === first ? 1 : 0))
+      host.annotate({
+        level: 'error',
+        title: cause.code,
+        message: `${runs.length === 1 ? '' : `${run.cluster}: `}${cause.message} ${cause.next}`,
+        location: placeOfCause(cause, manifests),
+      });
+  const [cause] = first.causes;
+  throw new Failure(
+    `${first.release}: ${verdict(first)}${cause === undefined ? '' : ` Next: ${cause.next}`}`,
+    {
+      location: cause && placeOfCause(cause, manifests),
+    },
+  );
+}
+
+/** Sees an undo to its end that a cancelled run began; what was done is read from the clusters' own records. */
+export async function post(host: Host, inputs: RolloutInputs): Promise<void> {
+  const attempts = readAttempts(host);
+  if (attempts.length === 0) return;
+  const request = readRolloutRequest(inputs);
+  const { timeout, patience, undo, waitForOthers, target } = request;
+  await Promise.all(
+    attempts.map(async ({ context, namespace, release }) => {
+      await using cluster = await enterCluster(host, target.access, context);
+      const own = { timeout, patience, undo, waitForOthers, namespace, release, run: runName(host) };
+      await host.task(`See what is left of ${release} in ${namespace} on ${cluster.name}`, async (task) => {
+        const live = new LiveRun(task);
+        const result = await finishRollout(cluster, own, live.follow(host.signal));
+        await live.end(result?.result === 'undone');
+        task.note(
+          result === undefined ? 'nothing' : `${result.result}: revision ${result.revision ?? 'none'} serves`,
+        );
+        if (result !== undefined && result.result !== 'undone')
+          throw new Failure(`The undo of ${release} did not come to its end: ${result.because}`);
+      });
+    }),
+  );
+}

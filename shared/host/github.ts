@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { Ending } from './attempt.ts';
+import { createDeployments } from './deployments.ts';
 import { readRun } from './github-run.ts';
 import type { Annotation, Host } from './host.ts';
 import { identityTokenOf } from './identity-token.ts';
@@ -36,6 +37,11 @@ export async function createGithubHost(): Promise<ClosableHost> {
   const secret = (value: string) => {
     for (const form of masks.add(value)) core.setSecret(form);
   };
+  const run = readRun(env);
+  const annotate = (given: Annotation) => {
+    const { level, ...annotation } = atWorkspace(given, workspace);
+    core[level](masks.apply(annotation.message), annotationProperties(annotation, masks.apply));
+  };
   return {
     kind: 'github',
     signal: edge.signal,
@@ -43,16 +49,16 @@ export async function createGithubHost(): Promise<ClosableHost> {
     get temporary() {
       return edge.temporary();
     },
-    run: readRun(env),
+    run,
     ...createTask(root, { view, clock: () => performance.now(), mask: masks.apply }),
     input: (name) => core.getInput(name) || undefined,
     output: (name, value) => core.setOutput(name, value),
     secret,
+    mask: masks.apply,
     identityToken: identityTokenOf(env, secret),
-    annotate: (given) => {
-      const { level, ...annotation } = atWorkspace(given, workspace);
-      core[level](masks.apply(annotation.message), annotationProperties(annotation, masks.apply));
-    },
+    deployments: (token) =>
+      createDeployments({ token, run, annotate, api: env.GITHUB_API_URL || 'https://api.github.com' }),
+    annotate,
     summarize: async (summary) => {
       const file = env.GITHUB_STEP_SUMMARY;
       if (file) {

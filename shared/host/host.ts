@@ -1,3 +1,4 @@
+import type { Deployments } from './deployments.ts';
 import type { Location } from './failure.ts';
 import type { IdentityToken } from './identity-token.ts';
 
@@ -45,11 +46,15 @@ export interface Host extends Task {
   readonly run: RunContext;
   /** Proves to others which run this is; undefined where it has no identity that it could prove. */
   readonly identityToken?: IdentityToken | undefined;
+  /** Where what this run deploys is recorded, with a token that may write there; undefined where nobody keeps such a record. */
+  readonly deployments?: ((token: string) => Deployments) | undefined;
   /** The raw text of an input as it was given, or undefined. */
   input(name: string): string | undefined;
   output(name: string, value: string): void;
   /** Masks a value, and its derived forms, in everything that is printed from now on. */
   secret(value: string): void;
+  /** The text without the secrets that are known: for files that others read. All that is said here is masked anyway. */
+  mask(text: string): string;
   annotate(annotation: Annotation): void;
   summarize(summary: Summary): Promise<void>;
   /** Keeps a value for the post step of the same action. */

@@ -110,6 +110,7 @@ export async function createTerminalHost(options: TerminalOptions): Promise<Clos
     input: (name) => options.inputs.get(name),
     output: (name, value) => void outputs.set(name, value),
     secret: (value) => void masks.add(value),
+    mask: masks.apply,
     identityToken: identityTokenOf(terminal.env, (value) => void masks.add(value)),
     annotate: (annotation) => printAnnotation(atWorkspace(annotation, workspace), terminal, view),
     summarize: async (summary) => void summaries.push(summaryText(summary, terminal)),

@@ -91,7 +91,7 @@ describe('a wrong input', () => {
     [{ server: 'https://k', token: 't', context: 'x' }, 'Input "server" takes the place of a kubeconfig'],
     [{ 'certificate-authority': 'x' }, 'Input "certificate-authority" is given without "server"'],
     [{ rules: 'lates-tag=off' }, 'Did you mean "latest-tag"?'],
-    [{ rules: 'qos=warn' }, 'Input "rules" sets qos to "warn"; accepted are error, warning, notice, off.'],
+    [{ rules: 'qos=warn' }, 'Input "rules" has "qos=warn"; accepted is rule=level with a level of'],
     [{ rules: 'qos' }, 'Input "rules" has "qos"; accepted is rule=level'],
     [{ patience: 'crsh=1m' }, 'Did you mean "crash"?'],
     [{ patience: 'crash=soon' }, 'Patience for crash is "soon"; accepted is a time with its unit'],

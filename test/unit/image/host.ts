@@ -36,6 +36,7 @@ export function memoryHost(
       host.outputs[name] = value;
     },
     secret: (value) => host.secrets.push(value),
+    mask: (text) => host.secrets.reduce((masked, secret) => masked.replaceAll(secret, '***'), text),
     annotate: (annotation) => host.annotations.push(annotation),
     summarize: async (one) => {
       host.summaries.push(one);

@@ -1,0 +1,215 @@
+import { type Check, runChecks, type Verdict } from '../../shared/gate/index.ts';
+import { Failure, type Host, type Task } from '../../shared/host/index.ts';
+import { type Cluster, idOf, type PinnedManifests } from '../../shared/kubernetes/index.ts';
+import {
+  finishRollout,
+  planRollout,
+  type RolloutPlan,
+  type RolloutRequest,
+  type RolloutResult,
+  readAutoscalers,
+  resourcesOf,
+  runRollout,
+  WORKLOADS,
+} from '../../shared/rollout/index.ts';
+import type { ClusterRun } from './cluster-run.ts';
+import { runName } from './clusters.ts';
+import { placeIn } from './desired.ts';
+import { LiveRun } from './live.ts';
+import type { Request } from './request.ts';
+
+/** A cluster with all that is known before anything is changed in it. */
+export interface PlannedCluster {
+  readonly cluster: Cluster;
+  readonly context: string | undefined;
+  /** From 1. */
+  readonly wave: number;
+  readonly images: PinnedManifests['pinned'];
+  readonly request: Request;
+  readonly plan: RolloutPlan;
+  /** What the checks said, once they were asked. */
+  readonly verdicts: Verdict[];
+  readonly milliseconds: number;
+}
+
+/** Where a cluster is among the waves. */
+export interface Place {
+  readonly cluster: Cluster;
+  readonly context: string | undefined;
+  readonly wave: number;
+}
+
+/** Preflight and diff. Changes nothing. */
+export async function planCluster(
+  host: Host,
+  request: Request,
+  { manifests, pinned }: PinnedManifests,
+  place: Place,
+): Promise<PlannedCluster> {
+  const started = performance.now();
+  const { cluster } = place;
+  const namespace = request.namespace ?? cluster.namespace;
+  const verdicts: Verdict[] = [];
+  const placed = await placeIn(cluster, namespace, manifests);
+  const asked: RolloutRequest = {
+    manifests: placed,
+    namespace,
+    release: request.release,
+    run: runName(host),
+    configuration: request.configuration,
+    forceConflicts: request.forceConflicts,
+    prune: request.prune,
+    rules: request.rules,
+    timeout: request.timeout,
+    patience: request.patience,
+    undo: request.undo,
+    waitForOthers: request.waitForOthers,
+    ...(request.checks.length > 0 && {
+      checks: (here, signal) =>
+        check(
+          here,
+          request,
+          placed.map(({ object }) => idOf(object)),
+          namespace,
+          signal,
+          verdicts,
+        ),
+    }),
+  };
+  const plan = await planRollout(cluster, asked, host.signal);
+  const milliseconds = performance.now() - started;
+  return { ...place, images: pinned, request, plan, verdicts, milliseconds };
+}
+
+async function check(
+  cluster: Cluster,
+  { checks, checkTimeout }: { readonly checks: readonly Check[]; readonly checkTimeout: number },
+  objects: readonly ReturnType<typeof idOf>[],
+  namespace: string,
+  signal: AbortSignal,
+  verdicts: Verdict[],
+): Promise<readonly Verdict[]> {
+  const workloads = objects.filter(({ kind }) => WORKLOADS.some((one) => one === kind));
+  const said = await runChecks(cluster, checks, { namespace, workloads }, { timeout: checkTimeout, signal });
+  verdicts.splice(0, verdicts.length, ...said);
+  return said;
+}
+
+/** What a plan tells, before or in place of a rollout. */
+export function plannedRun({ cluster, wave, images, plan, milliseconds }: PlannedCluster): ClusterRun {
+  return {
+    cluster: cluster.name,
+    wave,
+    namespace: plan.request.namespace,
+    release: plan.release,
+    result: 'planned',
+    because: plan.blocked.join(' '),
+    revision: plan.stored.record.proven?.number,
+    changed: false,
+    images,
+    findings: plan.findings,
+    missing: plan.missing,
+    changes: plan.changes,
+    causes: [],
+    observation: undefined,
+    undo: undefined,
+    checks: [],
+    resources: resourcesOf(plan.manifests.map(({ object }) => object)),
+    autoscalers: [],
+    milliseconds,
+    traffic: { ...cluster.traffic },
+  };
+}
+
+/** A cluster that nothing was asked of, because an earlier wave did not pass. */
+export const heldRun = (planned: PlannedCluster): ClusterRun => ({
+  ...plannedRun(planned),
+  result: 'held',
+  because: 'An earlier wave did not pass.',
+});
+
+/** A cluster whose rollout ended in an error: what it left is not known. */
+export const brokenRun = (planned: PlannedCluster, error: unknown): ClusterRun => ({
+  ...plannedRun(planned),
+  result: 'unknown',
+  because: error instanceof Error ? error.message : String(error),
+});
+
+/** Rolls out to a cluster and shows it on `task`. */
+export async function rollOut(host: Host, planned: PlannedCluster, task: Task): Promise<ClusterRun> {
+  const { cluster, plan, verdicts } = planned;
+  const live = new LiveRun(task);
+  let result: RolloutResult;
+  try {
+    result = await runRollout(cluster, plan, live.follow(host.signal));
+    await live.end(result.result === 'complete');
+    // A runner gives a cancelled step seconds, and has a post step; a terminal has neither.
+    if (host.kind === 'terminal' && result.undo.kind === 'begun')
+      result = await finishHere(planned, result, live);
+  } finally {
+    await live.end(false);
+  }
+  task.note(
+    result.result === 'complete'
+      ? result.changed
+        ? `revision ${result.revision}`
+        : 'nothing changed'
+      : result.result,
+  );
+  const workloads = plan.manifests
+    .map(({ object }) => idOf(object))
+    .filter(({ kind }) => WORKLOADS.some((one) => one === kind));
+  return {
+    ...plannedRun(planned),
+    result: result.result,
+    because: [result.because, sayUndo(result)].filter(Boolean).join(' '),
+    revision: result.revision,
+    changed: result.changed,
+    causes: result.causes,
+    observation: result.observation,
+    undo: 'observation' in result.undo ? result.undo.observation : undefined,
+    checks: verdicts,
+    autoscalers: host.signal.aborted ? [] : await readAutoscalers(cluster, workloads),
+    milliseconds: planned.milliseconds + result.milliseconds,
+    traffic: { ...cluster.traffic },
+  };
+}
+
+function sayUndo({ undo }: RolloutResult): string | undefined {
+  switch (undo.kind) {
+    case 'none':
+    case 'complete':
+      return undefined;
+    case 'begun':
+      return `Revision ${undo.to} is applied again; the post step sees it to its end.`;
+    case 'left':
+    case 'failed':
+      return undo.because;
+  }
+}
+
+async function finishHere(
+  planned: PlannedCluster,
+  begun: RolloutResult,
+  live: LiveRun,
+): Promise<RolloutResult> {
+  const { cluster, plan } = planned;
+  const { timeout, patience, undo, waitForOthers, run, namespace } = plan.request;
+  const request = { timeout, patience, undo, waitForOthers, run, namespace, release: plan.release };
+  const finished = await finishRollout(cluster, request, live.follow(new AbortController().signal));
+  if (finished === undefined) return begun;
+  await live.end(finished.result === 'undone');
+  return { ...begun, result: finished.result, undo: finished.undo, revision: finished.revision };
+}
+
+/** Refuses what the plan shows to be impossible, in one sentence for all clusters. */
+export function refuseBlocked(plans: readonly PlannedCluster[]): void {
+  const blocked = plans.filter(({ plan }) => plan.blocked.length > 0);
+  if (blocked.length === 0) return;
+  const reasons = blocked.flatMap(({ cluster, plan }) =>
+    plan.blocked.map((reason) => (plans.length === 1 ? reason : `${cluster.name}: ${reason}`)),
+  );
+  throw new Failure(`Nothing was changed. ${reasons.join('\n')}`, {
+    location: blocked[0]!.plan.findings.find(({ level }) => level === 'error')?.location,
+  });
+}
