@@ -26,7 +26,7 @@ const POINTER =
   /(?:file|path|dir|url|uri|name|ref|id|type|ttl|expiry|expiration|lifetime|length|enabled?|header|policy|issuer|audience|key_?name)$/;
 /** What stands in place of a value: variables, templates, words such as "changeme", paths, addresses, true, numbers. */
 const PLACE_HOLDER =
-  /^(?:|\$[({].*|.*\$\(.*\).*|.*\$\{.*|.*\{\{.*|<.*>|\*+|x{3,}|\.\.\.|true|false|yes|no|on|off|none|null|nil|enabled|disabled|required|optional|always|never|default|undefined|\d{1,5}(?:ms|s|m|h|d)?|\.{0,2}\/.*|https?:\/\/.*|(?:your|my|some|insert|replace)[-_ ].*|(?:vault|ssm|awssm|gcpsm|op|ref\+\w+|secretref|projects):.*|arn:.*|projects\/.*)$/i;
+  /^(?:|\$[({].*|.*\$\(.*\).*|.*\$\{.*|.*\{\{.*|<.*>|\*+|x{3,}|\.\.\.|true|false|yes|no|on|off|none|null|nil|enabled|disabled|required|optional|always|never|default|undefined|\d{1,5}(?:ms|s|m|h|d)?|\.{0,2}\/.*|https?:\/\/.*|\[.*\]|(?:your|my|some|insert|replace)[-_ ].*|(?:vault|ssm|awssm|gcpsm|op|ref\+\w+|secretref|projects):.*|arn:.*|projects\/.*)$/i;
 
 /** `dbPassword` and `DB-PASSWORD` as `db_password`. */
 const snake = (name: string): string => name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
@@ -82,7 +82,7 @@ function hasPassword(line: string): boolean {
 /** A text that nobody wrote by hand: long, one word, of letters and digits mixed, and no digest, uuid or name with words in it. */
 function isRandom(value: string): boolean {
   if (!/^[A-Za-z0-9+/_=-]{32,128}$/.test(value)) return false;
-  if (!/[a-z]/.test(value) || !/[A-Z]/.test(value) || !/\d/.test(value)) return false;
+  if (!/[a-z]/.test(value) || !/[A-Z]/.test(value) || !/\d.*\D/.test(value)) return false;
   if (/^(?:[a-z]+|[A-Z]+|\d+|[A-Z]?[a-z]{3,})(?:[-_/](?:[a-z]+|[A-Z]+|\d+|[A-Z]?[a-z]{3,}))+$/.test(value))
     return false;
   return entropy(value) > 4.2;
