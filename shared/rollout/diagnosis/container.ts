@@ -97,7 +97,8 @@ function crashSymptom(view: PodView, container: ContainerView): Symptom {
   const log = logOf(view, container.name);
   const message = (lastEnd?.message ?? '').trim();
   const evidence = [...(message === '' ? [] : [message]), ...log];
-  if (FORMAT.test(evidence.join('\n'))) return platformSymptom(view, container, evidence);
+  // It has shown as a crash until the log said what it is.
+  if (FORMAT.test(evidence.join('\n'))) return { ...platformSymptom(view, container, evidence), patience: 0 };
   if (lastEnd?.reason === 'OOMKilled') return oomSymptom(view, container, evidence);
   const killed = killingProbe(view, container);
   if (killed !== undefined) return probeKill(view, container, killed);

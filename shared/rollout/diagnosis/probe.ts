@@ -68,7 +68,7 @@ export function readinessSymptom(view: PodView, container: ContainerView): Sympt
       ? `Correct the readiness probe of container ${name}, or what answers it.`
       : `See why it answers so; if it only starts slowly, give it a startupProbe.`,
     from: definite ? Math.max(budget, notice.seen) : budget,
-    patience: patienceOf(view.patience, 'readiness', definite ? 3000 : undefined),
+    patience: patienceOf(view.patience, 'readiness', definite ? 2000 : undefined),
   };
 }
 

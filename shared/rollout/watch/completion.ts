@@ -5,6 +5,7 @@ import type { WorkloadProgress } from '../outcome.ts';
 import type { Live, PodState, WorkloadState } from './model.ts';
 import { conditionOf } from './phase.ts';
 import { belongsToRevision, newReplicaSet, revisionOf } from './revision.ts';
+import { steadyAt } from './steady.ts';
 import { takeOver } from './take-over.ts';
 
 /** How far a workload is. `never`: its end cannot be seen, because nothing rolls it. */
@@ -94,8 +95,10 @@ const onDelete = (kind: string, old: number): string =>
 const completionsOf = (spec: Job['spec']): number => spec?.completions ?? spec?.parallelism ?? 1;
 
 /** The counts of a workload’s own revision, as its row in the table shows them. */
-export function progressOf(workload: WorkloadState, failed: boolean): WorkloadProgress {
-  const completion = completionOf(workload);
+export function progressOf(workload: WorkloadState, failed: boolean, now: number): WorkloadProgress {
+  const counted = completionOf(workload);
+  const unsteady = counted.kind === 'complete' && (steadyAt(workload) ?? 0) > now;
+  const completion = unsteady ? rolling('its pods to stay up: they have no readiness probe') : counted;
   const state = failed ? 'failed' : completion.kind === 'never' ? 'rolling' : completion.kind;
   return {
     id: workload.id,

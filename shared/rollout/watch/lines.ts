@@ -1,9 +1,13 @@
 import { formatDuration } from '../../host/index.ts';
+import { TRANSIENT } from '../diagnosis/config.ts';
 import type { Notice, PodState, WorkloadState } from './model.ts';
 import { belongsToRevision } from './revision.ts';
 
 /** As many lines of one sort for one workload; a hundred pods that do the same are not worth a hundred. */
 const MOST = 4;
+
+/** What the kubelet says beside the same in more words. */
+const ECHO = /^Error: (?:ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull)$/;
 
 /** Turns what is told into lines that are worth reading, each once. */
 export interface Lines {
@@ -42,6 +46,7 @@ export function createLines(started: number): Lines {
       // What happened before this rollout is of another one.
       if (notice.stamp < started - 2000) return [];
       const { reason, message, object } = notice;
+      if (TRANSIENT.test(message) || ECHO.test(message)) return [];
       if (notice.type === 'Warning') {
         const plain = message.replaceAll(object.name, '').replaceAll(/[0-9a-f-]{36}/g, '');
         const short = message.length > 300 ? `${message.slice(0, 300)}…` : message;

@@ -2,7 +2,7 @@ import type { ControllerRevision, ReplicaSet } from 'kubernetes-types/apps/v1.d.
 import type { Event, Pod } from 'kubernetes-types/core/v1.d.ts';
 import { type KubeObject, keyOf, type ObjectId, type WatchEvent } from '../../kubernetes/index.ts';
 import type { PodSpan } from '../outcome.ts';
-import { phaseOf } from './phase.ts';
+import { conditionOf, phaseOf } from './phase.ts';
 import type { Target } from './target.ts';
 
 /** Objects as the API serves them, known by the type of their kind. */
@@ -30,6 +30,8 @@ export interface PodState {
   readonly spans: readonly PodSpan[];
   /** What the kubelet last said of a failed pull, by container: some versions say only “Back-off” after it. */
   readonly pullErrors: ReadonlyMap<string, string>;
+  /** Since when it is ready without a break; undefined where it is not. */
+  readonly ready: number | undefined;
   /** When we first saw it being deleted. */
   readonly deleting: number | undefined;
   /** When we first saw the instance of each container that runs now. */
@@ -207,7 +209,12 @@ function keepEarly(model: Model, pod: Live<Pod>, gone: boolean): void {
   model.early.set(owner.uid, gone ? others : [...others, pod]);
 }
 
-function podState(workload: WorkloadState, before: PodState | undefined, pod: Live<Pod>, now: number) {
+function podState(
+  workload: WorkloadState,
+  before: PodState | undefined,
+  pod: Live<Pod>,
+  now: number,
+): PodState {
   const statuses = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
   const pullErrors = new Map(before?.pullErrors);
   const running = new Map<string, { id: string; since: number }>();
@@ -220,16 +227,16 @@ function podState(workload: WorkloadState, before: PodState | undefined, pod: Li
   }
   const uid = pod.metadata.uid ?? '';
   const { phase, detail } = phaseOf(pod, [...(workload.notices.get(uid)?.values() ?? [])]);
-  const state: PodState = {
+  return {
     uid,
     id: identify(pod),
     pod,
     spans: extended(before?.spans ?? [], phase, detail, before === undefined ? born(pod, now) : now),
     pullErrors,
+    ready: readySince(pod, before, now),
     deleting: before?.deleting ?? (pod.metadata.deletionTimestamp === undefined ? undefined : now),
     running,
   };
-  return state;
 }
 
 function foldEvent(model: Model, event: Live<Event>, now: number): WorkloadState | undefined {
@@ -291,6 +298,15 @@ function noticeOf(event: Live<Event>, order: number, now: number): Notice {
     order,
     seen: now,
   };
+}
+
+/** By our clock, except for a pod that was ready before we looked. */
+function readySince(pod: Live<Pod>, before: PodState | undefined, now: number): number | undefined {
+  const ready = conditionOf(pod, 'Ready');
+  if (ready?.status !== 'True') return undefined;
+  if (before !== undefined) return before.ready ?? now;
+  const turned = Date.parse(ready.lastTransitionTime ?? '');
+  return Number.isNaN(turned) ? now : Math.min(turned, now);
 }
 
 /** A later span ends the earlier one where the phase or its detail is another. */

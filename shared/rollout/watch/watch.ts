@@ -23,6 +23,7 @@ import {
   type WorkloadState,
 } from './model.ts';
 import { belongsToRevision } from './revision.ts';
+import { steadyAt } from './steady.ts';
 import type { Target, WatchOptions } from './target.ts';
 
 /** How long a verdict waits for the last lines of a log that was asked for. */
@@ -95,18 +96,19 @@ class Observer {
   }
 
   observation(outcome: Outcome): Observation {
+    const ended = Date.now();
     const failed = new Set(
       outcome.kind === 'failed' ? outcome.causes.map(({ workload }) => keyOf(workload)) : [],
     );
     const workloads = [...this.#model.workloads.values()];
-    const progress = workloads.map((workload) => progressOf(workload, failed.has(keyOf(workload.id))));
+    const progress = workloads.map((workload) => progressOf(workload, failed.has(keyOf(workload.id)), ended));
     progress.forEach((one, index) => void this.#show(workloads[index]!, one));
     return {
       outcome,
       workloads: progress,
       pods: workloads.flatMap(timelinesOf),
       started: this.#started,
-      ended: Date.now(),
+      ended,
     };
   }
 
@@ -182,11 +184,20 @@ class Observer {
     });
   }
 
+  /** A fault of ours must reach who waits, not the process: a rollout is under way. */
   #evaluate(): void {
-    for (const workload of this.#touched) this.#show(workload, progressOf(workload, false));
+    try {
+      this.#judge();
+    } catch (error) {
+      this.#settled.reject(error);
+    }
+  }
+
+  #judge(): void {
+    const now = Date.now();
+    for (const workload of this.#touched) this.#show(workload, progressOf(workload, false, now));
     // Before all lists are there, what is missing is not missing.
     if (this.#unsynced.size > 0) return;
-    const now = Date.now();
     for (const workload of [...this.#touched]) this.#diagnose(workload, now);
     this.#touched.clear();
     this.#conclude(now);
@@ -202,11 +213,15 @@ class Observer {
   #conclude(now: number): void {
     const workloads = [...this.#model.workloads.values()];
     const completions = workloads.map(completionOf);
-    if (completions.every(({ kind }) => kind === 'complete')) {
+    const steady = Math.max(0, ...workloads.map((workload) => steadyAt(workload) ?? 0));
+    if (completions.every(({ kind }) => kind === 'complete') && steady <= now) {
       this.#settled.resolve({ kind: 'complete' });
       return;
     }
-    if (completions.every(({ kind }) => kind === 'complete' || kind === 'never')) {
+    if (
+      completions.some(({ kind }) => kind === 'never') &&
+      completions.every(({ kind }) => kind === 'complete' || kind === 'never')
+    ) {
       const open = completions.flatMap((one, index) =>
         one.kind === 'never'
           ? [`${formatId(workloads[index]!.id)} cannot be seen to its end: ${one.because}.`]
@@ -231,19 +246,18 @@ class Observer {
     if (waited) return;
     const time = new Promise<void>((resolve) => setTimeout(resolve, LOG_TIME).unref());
     void Promise.race([this.#inquiry.underWay(), time]).then(() => {
-      this.#failing = this.#ripeNow();
+      this.#failing = this.#ripe();
       this.#settle();
     });
   }
 
-  /** The causes as they are told with all that is known by now; what was ripe stays so. */
-  #ripeNow(): readonly Cause[] {
+  /** The causes with all that is known by now; what was healed in the meantime is none any more. */
+  #ripe(): readonly Cause[] {
     const now = Date.now();
-    const patient = [...this.#diagnoses].flatMap(
+    return [...this.#diagnoses].flatMap(
       ([workload, { sightings }]) =>
         diagnose(this.#model, workload, sightings, now, this.#options.patience).causes,
     );
-    return patient.length > 0 ? patient : this.#failing;
   }
 
   #settle(): void {
@@ -251,21 +265,23 @@ class Observer {
     if (first !== undefined) this.#settled.resolve({ kind: 'failed', causes: [first, ...rest] });
   }
 
-  /** The next moment at which a symptom becomes a cause without anything being told. */
+  /** The next moment at which something changes without anything being told: a symptom is a cause, pods have stayed up. */
   #wake(now: number): void {
     clearTimeout(this.#timer);
-    const due = [...this.#diagnoses].flatMap(([workload, { due }]) =>
-      due === undefined ? [] : [{ workload, due }],
+    const due = [...this.#model.workloads.values()].flatMap((workload) =>
+      [this.#diagnoses.get(workload)?.due, steadyAt(workload)].flatMap((at) =>
+        at === undefined || at <= now ? [] : [{ workload, at }],
+      ),
     );
     if (due.length === 0) return;
-    const next = Math.min(...due.map((one) => one.due));
+    const next = Math.min(...due.map(({ at }) => at));
     this.#timer = setTimeout(
       () => {
         const then = Date.now();
-        for (const one of due) if (one.due <= then) this.#touched.add(one.workload);
+        for (const { workload, at } of due) if (at <= then) this.#touched.add(workload);
         this.#evaluate();
       },
-      Math.max(1, next - now),
+      next - now + 1,
     );
   }
 
