@@ -15,7 +15,7 @@ export {
   type ServerVersion,
   type WatchEvent,
 } from './cluster.ts';
-export { absentFrom, extract, keysOfStep, meansItem, without } from './fields/extract.ts';
+export { absentFrom, extract, keysOfStep, meansItem, pathOfSteps, without } from './fields/extract.ts';
 export {
   at,
   contains,

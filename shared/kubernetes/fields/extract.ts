@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { FieldPath } from '../manifests/manifest.ts';
 import type { KubeObject } from '../objects.ts';
-import { type FieldSet, isEmpty, NO_FIELDS } from './field-set.ts';
+import { type FieldSet, type FieldSteps, isEmpty, NO_FIELDS } from './field-set.ts';
 import { ownedFields } from './owners.ts';
 
 type Fields = Record<string, unknown>;
@@ -110,4 +111,17 @@ const wholly = ({ below }: FieldSet): FieldSet => ({
 function stepInto(value: unknown, step: string): unknown {
   if (Array.isArray(value)) return value.find((item: unknown, index) => meansItem(step, item, index));
   return isFields(value) && step.startsWith('f:') ? value[step.slice(2)] : undefined;
+}
+
+/** The steps of a set as a path into an object, as far as the object goes. */
+export function pathOfSteps(object: unknown, steps: FieldSteps): FieldPath {
+  const path: (string | number)[] = [];
+  let value = object;
+  for (const step of steps) {
+    const index = Array.isArray(value) ? value.findIndex((item, at) => meansItem(step, item, at)) : -1;
+    if (Array.isArray(value) ? index < 0 : !step.startsWith('f:')) break;
+    path.push(Array.isArray(value) ? index : step.slice(2));
+    value = stepInto(value, step);
+  }
+  return path;
 }

@@ -1,3 +1,4 @@
+import type { Location } from '../../host/index.ts';
 import type { KubeObject, ObjectId } from '../../kubernetes/index.ts';
 
 /** A field that an apply would change. Values of Secrets are never here: `secret` says equal or different. */
@@ -29,6 +30,8 @@ export interface Conflict {
   readonly field: string;
   /** `kubectl-client-side-apply`, `helm`, … */
   readonly manager: string;
+  /** Where the user's files set the field. */
+  readonly location?: Location | undefined;
 }
 
 /** An object after its apply. */

@@ -148,13 +148,11 @@ const nameStep = (path: string, name: string): string => {
   return path === '' ? name : `.${name}`;
 };
 
-/** Values of Secrets say only whether they are there. */
-const hidden = ({ path }: FieldChange): FieldChange => ({
-  path,
-  before: undefined,
-  after: undefined,
-  secret: true,
-});
+/** What a Secret holds is told only to be different. */
+const hidden = (change: FieldChange): FieldChange =>
+  /^(data|stringData)\b/.test(change.path)
+    ? { path: change.path, before: undefined, after: undefined, secret: true }
+    : change;
 
 function withLines(change: FieldChange): FieldChange {
   const { before, after } = change;

@@ -1,6 +1,13 @@
-import { type ApiError, idOf, type KubeObject, ownedFields } from '../../kubernetes/index.ts';
+import {
+  type ApiError,
+  idOf,
+  type KubeObject,
+  type Manifest,
+  ownedFields,
+  pathOfSteps,
+} from '../../kubernetes/index.ts';
 import type { Conflict } from './change.ts';
-import { type ForcePattern, isForced } from './force.ts';
+import { type ForcePattern, isForced, stepsOf } from './force.ts';
 
 /** A conflict, with the subresource through which its owner wrote. */
 export interface OwnedConflict extends Conflict {
@@ -19,25 +26,34 @@ export function conflictsOf(object: KubeObject, error: ApiError): readonly Owned
 }
 
 /**
- * The conflicts that nobody allowed to be taken. Replicas that an autoscaler wrote are free once it no longer scales the workload.
+ * The conflicts that nobody allowed to be taken. Replicas that an autoscaler wrote are free once it no longer scales the workload,
+ * and so is what was there before the API server knew owners.
  */
 export function unforced(
   conflicts: readonly OwnedConflict[],
   given: {
+    readonly manifest: Manifest;
     readonly live: KubeObject | undefined;
     readonly force: readonly ForcePattern[];
     readonly scaled: boolean;
   },
 ): readonly Conflict[] {
   const fields = ownedFields(given.live ?? NOTHING);
+  const steps = ({ field }: Conflict) => stepsOf(field, fields);
   const leftByAutoscaler = ({ field, manager, subresource }: OwnedConflict): boolean =>
     !given.scaled &&
     field === '.spec.replicas' &&
     manager === 'kube-controller-manager' &&
     subresource === 'scale';
   return conflicts
-    .filter((conflict) => !leftByAutoscaler(conflict) && !isForced(given.force, conflict, fields))
-    .map(({ id, field, manager }) => ({ id, field, manager }));
+    .filter((conflict) => conflict.manager !== 'before-first-apply' && !leftByAutoscaler(conflict))
+    .filter((conflict) => !isForced(given.force, conflict, steps(conflict)))
+    .map((conflict) => ({
+      id: conflict.id,
+      field: conflict.field,
+      manager: conflict.manager,
+      location: given.manifest.locate(pathOfSteps(given.manifest.object, steps(conflict) ?? [])),
+    }));
 }
 
 const NOTHING: KubeObject = { apiVersion: '', kind: '', metadata: { name: '' } };

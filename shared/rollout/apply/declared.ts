@@ -36,3 +36,7 @@ export function inData(object: KubeObject): KubeObject {
     data: { ...(object.data as object | undefined), ...Object.fromEntries(data) },
   } as KubeObject;
 }
+
+/** Whether the user lets an object be deleted and made anew when a field that cannot change did. */
+export const mayReplace = ({ metadata }: KubeObject): boolean =>
+  metadata.annotations?.['slipway.dev/replace'] === 'true';

@@ -1,15 +1,19 @@
+import { Failure } from '../../host/index.ts';
 import {
   ApiError,
   absentFrom,
   type Cluster,
   difference,
   type FieldSet,
+  formatId,
+  groupOf,
   idOf,
   isEmpty,
   type KubeObject,
   keyOf,
   type Manifest,
   NO_FIELDS,
+  type ObjectId,
   only,
   ownedFields,
   unheld,
@@ -18,8 +22,8 @@ import {
 } from '../../kubernetes/index.ts';
 import type { Conflict, FieldChange, ObjectChange } from './change.ts';
 import { changesBetween, removals, writtenShape } from './compare.ts';
-import { conflictsOf, unforced } from './conflicts.ts';
-import { declared, inData } from './declared.ts';
+import { conflictsOf, type OwnedConflict, unforced } from './conflicts.ts';
+import { declared, inData, mayReplace } from './declared.ts';
 import { type ForcePattern, stepsOf } from './force.ts';
 import { inParallel } from './in-parallel.ts';
 import { LAST_APPLIED, LAST_APPLIED_FIELD } from './last-applied.ts';
@@ -68,7 +72,7 @@ export async function diffAll(
   ]);
   const found = await inParallel(manifests, async (manifest) => {
     options.signal.throwIfAborted();
-    return await diffOne(cluster, manifest, { live, scaled, force: options.force ?? [] });
+    return await diffOne(cluster, manifest, { manifests, live, scaled, force: options.force ?? [] });
   });
   return {
     changes: found.flatMap((one) => ('change' in one ? [one.change] : [])),
@@ -94,34 +98,57 @@ export function compareObjects(before: KubeObject | undefined, after: KubeObject
 }
 
 interface Around {
+  readonly manifests: readonly Manifest[];
   readonly live: Live;
   readonly scaled: ReadonlySet<string>;
   readonly force: readonly ForcePattern[];
+  /** Tell also of a state that is not the newest. */
+  readonly however?: boolean;
 }
 
-async function diffOne(
+type Found = { readonly change: ObjectChange } | { readonly refusal: Refusal };
+
+/** How often an object that controllers write to at the same time is read again. */
+const ATTEMPTS = 4;
+
+async function diffOne(cluster: Cluster, manifest: Manifest, around: Around): Promise<Found> {
+  const id = idOf(manifest.object);
+  let live = around.live.get(keyOf(id));
+  for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
+    const found = await diffFrom(cluster, manifest, live, around);
+    if (found !== 'stale') return found;
+    live = await cluster.get(id);
+  }
+  // With what others changed in it: nothing of ours is missed.
+  return (await diffFrom(cluster, manifest, live, { ...around, however: true })) as Found;
+}
+
+/** The change from a state of the object; `stale` where the server worked it out from a later one. */
+async function diffFrom(
   cluster: Cluster,
   manifest: Manifest,
-  { live: all, scaled, force }: Around,
-): Promise<{ readonly change: ObjectChange } | { readonly refusal: Refusal }> {
+  live: KubeObject | undefined,
+  { manifests, scaled, force, however = false }: Around,
+): Promise<Found | 'stale'> {
   const id = idOf(manifest.object);
-  const live = all.get(keyOf(id));
   const sent = declared(manifest.object, id, { live, scaled });
   const created: ObjectChange = { id, kind: 'create', fields: [], basis: 'compared', conflicts: [] };
   if (live === undefined && (await cluster.resource(id.apiVersion, id.kind)) === undefined) {
-    return { change: created };
+    if (isDefined(manifests, id)) return { change: created };
+    return { refusal: await unserved(cluster, manifest) };
   }
   const keepReplicas = scaled.has(keyOf(id));
   try {
     const { after, conflicts } = await dryRun(cluster, sent, live, keepReplicas);
-    const rest = unforced(conflicts, { live, force, scaled: keepReplicas });
+    const rest = unforced(conflicts, { manifest, live, force, scaled: keepReplicas });
     if (live === undefined) return { change: { ...created, basis: 'dry-run' } };
+    if (!however && isStale(live, after)) return 'stale';
     const fields = changesBetween(live, after, { shape: shapeOf(live, after), given: false });
     return { change: changeOf(id, fields, 'dry-run', rest) };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    if (live === undefined && error.status === 404) return { change: created };
-    if (isForbidden(error)) {
+    if (live === undefined && error.status === 404 && isMade(manifests, id)) return { change: created };
+    if (isForbidden(error) || hasNoDryRun(error)) {
       if (live === undefined) return { change: created };
       return { change: changeOf(id, compared(live, sent, keepReplicas), 'compared', []) };
     }
@@ -133,8 +160,41 @@ async function diffOne(
   }
 }
 
-const mayReplace = ({ metadata }: KubeObject): boolean =>
-  metadata.annotations?.['slipway.dev/replace'] === 'true';
+/** A dry run answers with the version that it started from. */
+const isStale = (live: KubeObject, after: KubeObject): boolean =>
+  live.metadata.resourceVersion !== after.metadata.resourceVersion;
+
+/** Whether the manifests themselves define this kind. */
+const isDefined = (manifests: readonly Manifest[], { apiVersion, kind }: ObjectId): boolean =>
+  manifests.some(({ object }) => {
+    const spec = object.spec as { group?: string; names?: { kind?: string } } | undefined;
+    return (
+      object.kind === 'CustomResourceDefinition' &&
+      spec?.group === groupOf(apiVersion) &&
+      spec.names?.kind === kind
+    );
+  });
+
+/** Whether the manifests themselves make this namespace. */
+const isMade = (manifests: readonly Manifest[], { namespace }: ObjectId): boolean =>
+  manifests.some(({ object }) => object.kind === 'Namespace' && object.metadata.name === namespace);
+
+/** The client knows the words for a kind that is not served, and the nearest that is. */
+async function unserved(cluster: Cluster, manifest: Manifest): Promise<Refusal> {
+  const id = idOf(manifest.object);
+  const message = await cluster.apply(manifest.object, DRY_RUN).then(
+    () => `${formatId(id)} is of a kind that the cluster does not serve.`,
+    (error: unknown) => {
+      if (error instanceof Failure) return error.message;
+      throw error;
+    },
+  );
+  return { id, message, location: manifest.locate(['kind']) };
+}
+
+/** A webhook that may have side effects is not asked in a dry run, and none is made. */
+const hasNoDryRun = ({ status, message }: ApiError): boolean =>
+  status === 400 && /does not support dry run/i.test(message);
 
 /** The token lacks the right; admission and quota answer 403 too, and those would refuse the apply as well. */
 const isForbidden = ({ status, reason, message }: ApiError): boolean =>
@@ -147,24 +207,34 @@ const changeOf = (
   conflicts: readonly Conflict[],
 ): ObjectChange => ({ id, kind: fields.length === 0 ? 'same' : 'update', fields, basis, conflicts });
 
+interface DryRun {
+  readonly after: KubeObject;
+  readonly conflicts: readonly OwnedConflict[];
+}
+
 /** The object as an apply would leave it, and the fields of others that it would have to take. */
 async function dryRun(
   cluster: Cluster,
   sent: KubeObject,
   live: KubeObject | undefined,
   keepReplicas: boolean,
-): Promise<{ readonly after: KubeObject; readonly conflicts: ReturnType<typeof conflictsOf> }> {
-  const options = { fieldManager: FIELD_MANAGER, dryRun: true };
-  if (live === undefined || takenOver(live, { keepReplicas }) === undefined) {
-    try {
-      return { after: await cluster.apply(sent, options), conflicts: [] };
-    } catch (error) {
-      const conflicts = error instanceof ApiError ? conflictsOf(sent, error) : [];
-      if (conflicts.length === 0) throw error;
-      return { after: await cluster.apply(sent, { ...options, force: true }), conflicts };
-    }
+): Promise<DryRun> {
+  if (live !== undefined && takenOver(live, { keepReplicas }) !== undefined) {
+    return await dryRunAfterTakeOver(cluster, sent, live, keepReplicas);
   }
-  return await dryRunAfterTakeOver(cluster, sent, live, keepReplicas);
+  return await dryRunApply(cluster, sent);
+}
+
+const DRY_RUN = { fieldManager: FIELD_MANAGER, dryRun: true } as const;
+
+async function dryRunApply(cluster: Cluster, sent: KubeObject): Promise<DryRun> {
+  try {
+    return { after: await cluster.apply(sent, DRY_RUN), conflicts: [] };
+  } catch (error) {
+    const conflicts = error instanceof ApiError ? conflictsOf(sent, error) : [];
+    if (conflicts.length === 0) throw error;
+    return { after: await cluster.apply(sent, { ...DRY_RUN, force: true }), conflicts };
+  }
 }
 
 /**
@@ -176,18 +246,11 @@ async function dryRunAfterTakeOver(
   sent: KubeObject,
   live: KubeObject,
   keepReplicas: boolean,
-): Promise<{ readonly after: KubeObject; readonly conflicts: ReturnType<typeof conflictsOf> }> {
-  const options = { fieldManager: FIELD_MANAGER, dryRun: true };
-  const conflicts = await cluster.apply(sent, options).then(
-    () => [],
-    (error: unknown) => {
-      const found = error instanceof ApiError ? conflictsOf(sent, error) : [];
-      if (found.length === 0) throw error;
-      const foreign = foreignFields(live);
-      return found.filter(({ field }) => holdsField(foreign, field));
-    },
-  );
-  const merged = await cluster.apply(sent, { ...options, force: true });
+): Promise<DryRun> {
+  const { after: merged, conflicts: all } = await dryRunApply(cluster, sent);
+  if (isStale(live, merged)) return { after: merged, conflicts: all };
+  const foreign = foreignFields(live);
+  const conflicts = all.filter(({ field }) => holdsField(foreign, field));
   const dropped = droppedFields(live, sent, { of: governedFields(live), keepReplicas });
   if (isEmpty(dropped)) return { after: merged, conflicts };
   const { apiVersion: _, kind: __, metadata, status: ___, ...fields } = without(merged, dropped);
@@ -200,7 +263,7 @@ async function dryRunAfterTakeOver(
     .filter((name) => !['apiVersion', 'kind', 'metadata', 'status'].includes(name) && !(name in fields))
     .filter((name) => live[name] !== undefined)
     .map((name) => ({ op: 'remove', path: `/${name}` }));
-  const after = await cluster.patch(idOf(live), [...operations, ...gone], options);
+  const after = await cluster.patch(idOf(live), [...operations, ...gone], DRY_RUN);
   return { after, conflicts };
 }
 

@@ -7,7 +7,7 @@ import {
   type KubeObject,
   type Manifest,
 } from '../../kubernetes/index.ts';
-import type { Ending } from './apply.ts';
+import type { Ending } from './apply-one.ts';
 import { watchFor } from './gone.ts';
 import { inParallel } from './in-parallel.ts';
 import type { Refusal } from './refusal.ts';

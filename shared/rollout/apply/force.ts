@@ -36,14 +36,17 @@ export function parseForcePatterns(lines: readonly string[]): readonly ForcePatt
 const bare = (path: string): string =>
   path.replace(/^\./, '').replaceAll(/\[[^\]]*\]/g, (keys) => keys.replaceAll(/["'\s]/g, ''));
 
-/** Whether the user let this field be taken. `live` tells where names that hold dots begin and end. */
-export function isForced(patterns: readonly ForcePattern[], conflict: Conflict, live: FieldSet): boolean {
+/** Whether the user let this field be taken. Its steps tell where names that hold dots begin and end. */
+export function isForced(
+  patterns: readonly ForcePattern[],
+  conflict: Conflict,
+  steps: FieldSteps | undefined,
+): boolean {
   const fitting = patterns.filter(
     ({ kind, name }) =>
       (kind === undefined || kind === conflict.id.kind) && (name === undefined || name === conflict.id.name),
   );
   if (fitting.some(({ path }) => path === '*')) return true;
-  const steps = stepsOf(conflict.field, live);
   const around =
     steps === undefined
       ? [bare(conflict.field)]

@@ -1,30 +1,22 @@
-import { Failure } from '../../host/index.ts';
-import { type Cluster, formatId, idOf, type KubeObject } from '../../kubernetes/index.ts';
+import { type Cluster, idOf, type KubeObject } from '../../kubernetes/index.ts';
 
 /** How long an object may take to go: garbage collection and finalizers that work take seconds. */
 const MOST = 60_000;
 
-/** Waits until this very object is gone. Throws Failure that names its finalizers when they do not let it go. */
-export async function waitUntilGone(
+/** Waits until this very object is gone; where it does not go, says why: `is being deleted, and …`. */
+export async function whyNotGone(
   cluster: Cluster,
   object: KubeObject,
   signal: AbortSignal,
-): Promise<void> {
-  const id = idOf(object);
-  const latest = await watchFor(
-    cluster,
-    object,
-    AbortSignal.any([signal, AbortSignal.timeout(MOST)]),
-    (live) => live === undefined || live.metadata.uid !== object.metadata.uid,
-  );
+): Promise<string | undefined> {
+  const isGone = (live: KubeObject | undefined): boolean =>
+    live === undefined || live.metadata.uid !== object.metadata.uid;
+  await watchFor(cluster, object, AbortSignal.any([signal, AbortSignal.timeout(MOST)]), isGone);
   signal.throwIfAborted();
-  if (latest === 'seen') return;
-  const live = await cluster.get(id);
-  if (live === undefined || live.metadata.uid !== object.metadata.uid) return;
+  const live = await cluster.get(idOf(object));
+  if (live === undefined || isGone(live)) return undefined;
   const finalizers = live.metadata.finalizers?.join(', ') ?? 'none';
-  throw new Failure(
-    `${formatId(id)} was deleted but is still there after a minute (finalizers: ${finalizers}): see what should remove them, and run again.`,
-  );
+  return `is being deleted, and was still there after a minute (finalizers: ${finalizers}): see what should remove them, and run again.`;
 }
 
 /** Watches one object until it is as wanted, or the signal is aborted. */
@@ -33,7 +25,7 @@ export async function watchFor(
   object: KubeObject,
   signal: AbortSignal,
   wanted: (live: KubeObject | undefined) => boolean,
-): Promise<'seen' | 'aborted'> {
+): Promise<void> {
   const { apiVersion, kind, name, namespace } = idOf(object);
   const done = new AbortController();
   try {
@@ -44,9 +36,8 @@ export async function watchFor(
       else if (event.type !== 'synced') live = event.object;
       // Before the first `synced` nothing is known of what is not there.
       if (event.type === 'added' && !wanted(event.object)) continue;
-      if (wanted(live)) return 'seen';
+      if (wanted(live)) return;
     }
-    return 'aborted';
   } finally {
     done.abort();
   }

@@ -35,7 +35,9 @@ export class ApplyFailure extends Failure {
   ) {
     const parts = refusals.map(({ message }) => message);
     if (conflicts.length > 0) parts.push(conflictMessage(conflicts));
-    super(parts.join('\n'), { location: refusals.find(({ location }) => location !== undefined)?.location });
+    super(parts.join('\n'), {
+      location: [...refusals, ...conflicts].find(({ location }) => location !== undefined)?.location,
+    });
     this.refusals = refusals;
     this.conflicts = conflicts;
     this.applied = applied;

@@ -28,6 +28,7 @@ const manifest = (object: object): Manifest => ({
   object: object as KubeObject,
   locate: (path) => ({ file: 'deploy/app.yaml', line: path.length + 1 }),
 });
+const at = (line: number) => ({ file: 'deploy/app.yaml', line });
 const wave = (...objects: readonly object[]) => [objects.map(manifest)];
 
 const enter = (kubeconfig: string) =>
@@ -190,10 +191,22 @@ describeWith('applying to a cluster', { kubernetes: part }, ({ kubernetes: lab }
     const refused = await failureOf(applyAll(cluster, both, { signal }));
     const contested = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'contested', namespace };
     expect(refused.conflicts).toEqual([
-      { id: contested, field: '.spec.replicas', manager: 'helm' },
-      { id: contested, field: '.spec.template.spec.containers[name="app"].image', manager: 'helm' },
-      { id: { ...contested, apiVersion: 'v1', kind: 'ConfigMap' }, field: '.data.app.yaml', manager: 'ops' },
+      { id: contested, field: '.spec.replicas', manager: 'helm', location: at(3) },
+      {
+        id: contested,
+        field: '.spec.template.spec.containers[name="app"].image',
+        manager: 'helm',
+        location: at(7),
+      },
+      {
+        id: { ...contested, apiVersion: 'v1', kind: 'ConfigMap' },
+        field: '.data.app.yaml',
+        manager: 'ops',
+        location: at(3),
+      },
     ]);
+    const plan = await diffAll(cluster, both[0]!, { signal });
+    expect(plan.changes.flatMap(({ conflicts }) => conflicts)).toEqual(refused.conflicts);
     for (const line of [
       `Deployment ${namespace}/contested .spec.replicas is owned by helm`,
       '  Deployment/contested:spec.template.spec.containers[name=app].image',
@@ -597,6 +610,55 @@ describeWith('applying to a cluster', { kubernetes: part }, ({ kubernetes: lab }
     );
     await applyAll(cluster, wave(intent), { signal, force });
     expect((await live(old)).spec).toEqual(before.spec);
+  });
+
+  it('takes over an object that is older than owners of fields', async () => {
+    const old = configMap(namespace, 'ancient', { dropped: '1', kept: '2' });
+    await applyAll(cluster, wave(old), { signal });
+    await cluster.patch(idOf(old as KubeObject), [
+      { op: 'replace', path: '/metadata/managedFields', value: [{}] },
+    ]);
+    expect((await live(old)).metadata.managedFields).toBeUndefined();
+    const now = configMap(namespace, 'ancient', { kept: '3' });
+    const [applied] = await applyAll(cluster, wave(now), { signal });
+    expect(applied).toMatchObject({ result: 'changed', object: { data: { kept: '3' } } });
+    expect((await live(now)).data).toEqual({ kept: '3' });
+  });
+
+  it('waits for an object of the same name that is being deleted', async () => {
+    const going = configMap(namespace, 'going', { a: 'old' });
+    await applyAll(
+      cluster,
+      wave({ ...going, metadata: { ...going.metadata, finalizers: ['example.com/wait'] } }),
+      {
+        signal,
+      },
+    );
+    const before = await live(going);
+    await cluster.remove(idOf(before));
+    const applying = applyAll(cluster, wave(configMap(namespace, 'going', { a: 'new' })), { signal });
+    await kubectl([
+      'patch',
+      'configmap',
+      'going',
+      '--type=json',
+      '-p',
+      '[{"op":"remove","path":"/metadata/finalizers"}]',
+    ]);
+    const [applied] = await applying;
+    expect(applied).toMatchObject({ result: 'created', object: { data: { a: 'new' } } });
+    expect(applied!.object!.metadata.uid).not.toBe(before.metadata.uid);
+  });
+
+  it('refuses what has no namespace or kind to be in', async () => {
+    const nowhere = configMap('slipway-nowhere', 'lost', {});
+    const unknown = { ...deployment(namespace, 'unknown'), kind: 'Deploymnt' };
+    const { refusals, changes } = await diffAll(cluster, [nowhere, unknown].map(manifest), { signal });
+    expect(changes).toEqual([]);
+    expect(refusals[0]!.message).toMatch(/namespaces "slipway-nowhere" not found\. The namespace must exist/);
+    expect(refusals[1]!.message).toContain('Did you mean "Deployment"?');
+    const failure = await failureOf(applyAll(cluster, wave(nowhere, unknown), { signal }));
+    expect(failure.refusals).toEqual(refusals);
   });
 
   it('deletes what the manifests no longer have, and only that', async () => {
