@@ -20,16 +20,20 @@ const MEANING: Readonly<Record<string, string>> = {
   ERR_PROXY_TUNNEL: 'the proxy refused the connection',
 };
 
+/** The API server could not be reached, or went away in the middle of an answer. */
+export class Unreachable extends Failure {}
+
+/** The code of an error of Node's network; empty for others. */
 export const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | undefined)?.code ?? '';
 
 /** The sentence for a fault on the way to an API server that does not pass. */
 export function connectionFailure(
   error: unknown,
   { name, server }: { name: string; server: string },
-): Failure {
+): Unreachable {
   const code = codeOf(error);
   const host = new URL(server).host;
-  return new Failure(`Cannot reach the cluster "${name}" at ${host}: ${meaning(error, code)}.`, {
+  return new Unreachable(`Cannot reach the cluster "${name}" at ${host}: ${meaning(error, code)}.`, {
     cause: error,
   });
 }

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Failure } from '../../host/index.ts';
 import { ApiError, type WatchEvent } from '../cluster.ts';
 import { textOf, unauthorised, type Way } from './call.ts';
+import { codeOf, Unreachable } from './connection-fault.ts';
 import type { ObjectList } from './list.ts';
 import { errorOf, errorOfStatus } from './status.ts';
 import { Watched, type WireEvent } from './watched.ts';
@@ -16,6 +17,8 @@ const LATE = 1.2;
 /** Milliseconds between attempts: at first, and at most. */
 const FIRST = 200;
 const LONGEST = 10_000;
+/** Milliseconds. */
+const TOO_SHORT = 500;
 
 export interface WatchCall {
   readonly way: Way;
@@ -32,20 +35,23 @@ export interface WatchCall {
 /** Lists, then watches, for as long as somebody takes events; see Cluster.watch. */
 export async function* watchAll(call: WatchCall): AsyncGenerator<WatchEvent> {
   const watched = new Watched();
+  let synced = false;
   let failures = 0;
   while (!call.signal.aborted) {
+    const started = performance.now();
     try {
       if (watched.resourceVersion === '') yield* watched.relist(await call.list());
+      synced = true;
       for await (const event of eventsFrom(call, watched.resourceVersion)) {
         failures = 0;
         yield* watched.take(event);
       }
-      // The server ended it, as it was asked to.
-      continue;
+      // The server ended it, as it was asked to. Something between may end all watches at once, though.
+      if (performance.now() - started > TOO_SHORT) continue;
     } catch (error) {
       if (call.signal.aborted) return;
       if (isExpired(error)) watched.resourceVersion = '';
-      else if (!mayPass(error)) throw error;
+      else if (!mayPass(error, synced)) throw error;
     }
     failures += 1;
     const pause = Math.min(FIRST * 2 ** (failures - 1), LONGEST) * (0.5 + Math.random() / 2);
@@ -58,9 +64,11 @@ const isExpired = (error: unknown): boolean =>
   error instanceof ApiError &&
   (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone');
 
-function mayPass(error: unknown): boolean {
+/** A server that cannot be reached is waited for once it has been reached: how long is for the caller to say, by the signal. */
+function mayPass(error: unknown, synced: boolean): boolean {
   if (error instanceof ApiError) return error.status === 429 || error.status >= 500;
-  return !(error instanceof Failure);
+  if (error instanceof Unreachable) return synced;
+  return !(error instanceof Failure) && codeOf(error) !== '';
 }
 
 async function* eventsFrom(
