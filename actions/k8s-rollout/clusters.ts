@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
 import type { Host } from '../../shared/host/index.ts';
 import { type Cluster, openCluster } from '../../shared/kubernetes/index.ts';
@@ -14,12 +15,25 @@ export const enterCluster = (host: Host, access: Access, context: string | undef
     onWarning: (text) => host.log(`The API server warns: ${text}`),
   });
 
-/** Who rolls out, for others to read, and for our own post step to know its own by. */
-export function runName({ run }: Host): string {
-  if (run.url !== undefined)
-    return run.workflow?.attempt === undefined ? run.url : `${run.url}/attempts/${run.workflow.attempt}`;
-  return `${userInfo().username}@${hostname()} (process ${process.pid})`;
+const RUN = 'run';
+
+/**
+ * Names this run, for others to read, and for its post step to know its own attempts by. Two jobs of one workflow run have the same
+ * address, so something of its own follows.
+ */
+export function nameRun(host: Host): string {
+  const { url, workflow } = host.run;
+  const attempt = workflow?.attempt === undefined ? '' : `/attempts/${workflow.attempt}`;
+  const name =
+    url === undefined
+      ? `${userInfo().username}@${hostname()} (process ${process.pid})`
+      : `${url}${attempt}#${randomUUID().slice(0, 8)}`;
+  host.saveState(RUN, name);
+  return name;
 }
+
+/** The name that `main` gave this run. */
+export const runName = (host: Host): string => host.state(RUN) ?? '';
 
 /** A release that this run may have changed in a cluster: what the post step needs to see its undo to the end. */
 export interface Attempted {

@@ -112,7 +112,7 @@ async function judge(host: Host, request: GitopsRequest, desired: PinnedManifest
   const alone = { manifests, release, findings: lintManifests(manifests, rules), refusals: [] };
   if (cluster === undefined) return alone;
   try {
-    const place = { cluster, context: target.context, wave: 1 };
+    const place = { cluster, context: target.context, wave: 1, run: 'gitops' };
     const { plan } = await planCluster(host, request, desired, place);
     const { findings, refusals } = plan;
     return { manifests, release, findings, refusals: refusals.map(({ message }) => message) };

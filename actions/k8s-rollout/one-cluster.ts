@@ -13,7 +13,6 @@ import {
   WORKLOADS,
 } from '../../shared/rollout/index.ts';
 import type { ClusterRun } from './cluster-run.ts';
-import { runName } from './clusters.ts';
 import { placeIn } from './desired.ts';
 import { LiveRun } from './live.ts';
 import type { Request } from './request.ts';
@@ -34,6 +33,8 @@ export interface PlannedCluster {
 
 /** Where a cluster is among the waves. */
 export interface Place {
+  /** Name of this run. */
+  readonly run: string;
   readonly cluster: Cluster;
   readonly context: string | undefined;
   readonly wave: number;
@@ -55,7 +56,7 @@ export async function planCluster(
     manifests: placed,
     namespace,
     release: request.release,
-    run: runName(host),
+    run: place.run,
     configuration: request.configuration,
     forceConflicts: request.forceConflicts,
     prune: request.prune,

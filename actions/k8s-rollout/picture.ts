@@ -40,7 +40,8 @@ const TONES: Readonly<Record<PodSpan['phase'], Tone>> = {
 /** When each pod did what: those in trouble first, then those that took longest. */
 export function timelineOf({ pods, started, ended }: Observation): Block[] {
   const seen = pods.filter((pod) => pod.spans.some((span) => (span.to ?? ended) > started));
-  if (seen.length === 0) return [];
+  const moved = seen.some(({ spans }) => spans.some(({ phase }) => phase !== 'ready'));
+  if (!moved) return [];
   const shown = seen.toSorted((a, b) => weight(b) - weight(a)).slice(0, MOST_PODS);
   const groups = Map.groupBy(shown, (pod) => `${pod.revision} ${keyOf(pod.workload)}`);
   const ordered = [...groups.values()].sort((a, b) => (a[0]!.revision < b[0]!.revision ? -1 : 1));
@@ -98,7 +99,7 @@ function noteOf(pod: PodTimeline, ended: number): string {
   if (pod.revision === 'old' && last.phase === 'terminating')
     return last.to === undefined ? 'leaving' : `left in ${formatDuration(last.to - last.from)}`;
   const time = timeToReady(pod);
-  if (pod.revision === 'old') return last.phase;
+  if (pod.revision === 'old' || pod.spans[0]!.phase === 'ready') return `${last.phase}${restarts}`;
   if (time === undefined)
     return `${last.phase} for ${formatDuration((last.to ?? ended) - last.from)}${restarts}`;
   return `${last.phase === 'succeeded' ? 'done' : 'ready'} after ${formatDuration(time)}${restarts}`;

@@ -3,8 +3,9 @@ import type { Manifest, PinnedManifests } from '../../shared/kubernetes/index.ts
 import { finishRollout } from '../../shared/rollout/index.ts';
 import { annotateFindings, placeOfCause } from './annotations.ts';
 import { type ClusterRun, isPass } from './cluster-run.ts';
-import { enterCluster, readAttempts, rememberAttempts, runName } from './clusters.ts';
+import { enterCluster, nameRun, readAttempts, rememberAttempts, runName } from './clusters.ts';
 import type { definition } from './definition.ts';
+import { withDeployment } from './deployment.ts';
 import { readDesired } from './desired.ts';
 import { commitManifests } from './gitops.ts';
 import { LiveRun } from './live.ts';
@@ -47,7 +48,7 @@ export async function main(host: Host, inputs: RolloutInputs): Promise<void> {
     host,
     plans.map(({ context, plan }) => ({ context, namespace: plan.request.namespace, release: plan.release })),
   );
-  const runs = await rollOutWaves(host, waves);
+  const runs = await withDeployment(host, request, inputs['github-token'], () => rollOutWaves(host, waves));
   await tell(host, runs);
   judge(host, runs, desired.manifests);
 }
@@ -74,10 +75,11 @@ async function planWaves(
   clusters: AsyncDisposableStack,
 ): Promise<readonly (readonly PlannedCluster[])[]> {
   const { access, waves } = request.target;
+  const run = nameRun(host);
   const one = async (context: string | undefined, wave: number) => {
     const cluster = clusters.use(await enterCluster(host, access, context));
     return await host.task(`Preflight on ${cluster.name}`, async (task) => {
-      const planned = await planCluster(host, request, desired, { cluster, context, wave });
+      const planned = await planCluster(host, request, desired, { cluster, context, wave, run });
       const { findings, blocked } = planned.plan;
       for (const reason of blocked) task.log(reason);
       task.note(blocked.length > 0 ? 'cannot be rolled out' : count(findings.length, 'finding'));
@@ -136,7 +138,8 @@ function judge(host: Host, runs: readonly ClusterRun[], manifests: readonly Mani
 
 /** Sees an undo to its end that a cancelled run began; what was done is read from the clusters' own records. */
 export async function post(host: Host, inputs: RolloutInputs): Promise<void> {
-  const attempts = readAttempts(host);
+  // In a terminal nobody ends a cancelled run within seconds: there main has seen to it.
+  const attempts = host.kind === 'terminal' ? [] : readAttempts(host);
   if (attempts.length === 0) return;
   const request = readRolloutRequest(inputs);
   const { timeout, patience, undo, waitForOthers, target } = request;

@@ -1,0 +1,46 @@
+import type { Deployments, Host } from '../../shared/host/index.ts';
+import { type ClusterRun, worstOf } from './cluster-run.ts';
+import { verdict } from './report.ts';
+import type { Request } from './request.ts';
+
+/** Does `work` under a GitHub Deployment to the environment that was named, if one was, and records how it ended. */
+export async function withDeployment(
+  host: Host,
+  { environment }: Request,
+  token: string,
+  work: () => Promise<readonly ClusterRun[]>,
+): Promise<readonly ClusterRun[]> {
+  if (environment === undefined) return await work();
+  const deployments = openDeployments(host, token);
+  const { name, url } = environment;
+  const id = await deployments?.begin({ environment: name });
+  if (deployments === undefined || id === undefined) return await work();
+  await deployments.status(id, 'in_progress', { url });
+  try {
+    const runs = await work();
+    const passed = worstOf(runs) === 'complete';
+    await deployments.status(id, passed ? 'success' : 'failure', { url, description: describe(runs) });
+    return runs;
+  } catch (error) {
+    await deployments.status(id, 'error', { url });
+    throw error;
+  }
+}
+
+function openDeployments(host: Host, token: string): Deployments | undefined {
+  if (host.deployments !== undefined && token !== '') return host.deployments(token);
+  host.annotate({
+    level: 'notice',
+    message:
+      host.deployments === undefined
+        ? 'No Deployment is recorded: this is no run of a GitHub workflow.'
+        : 'No Deployment is recorded: the input "github-token" is empty.',
+  });
+  return undefined;
+}
+
+/** What did not pass is what a reader of the list wants to know. */
+function describe(runs: readonly ClusterRun[]): string {
+  const result = worstOf(runs);
+  return verdict(runs.find((run) => run.result === result) ?? runs[0]!);
+}
