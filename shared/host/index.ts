@@ -19,6 +19,12 @@ export {
   readInput,
   readInputs,
 } from './definition.ts';
+export type {
+  DeploymentDetails,
+  DeploymentState,
+  Deployments,
+  DeploymentTarget,
+} from './deployments.ts';
 export { didYouMean, Failure, type Location, nearest } from './failure.ts';
 export { formatBytes, formatDuration } from './format.ts';
 export type { Annotation, Host, RunContext, Summary, Task, WorkflowRun } from './host.ts';
