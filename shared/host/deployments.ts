@@ -14,8 +14,10 @@ export interface DeploymentTarget {
   readonly transient?: boolean | undefined;
 }
 
+/** How far a deployment is, in GitHub's words. */
 export type DeploymentState = 'in_progress' | 'success' | 'failure' | 'error' | 'inactive';
 
+/** What is shown with the state of a deployment. */
 export interface DeploymentDetails {
   readonly description?: string | undefined;
   /** Where what was deployed is reached. */

@@ -26,6 +26,7 @@ export interface PinnedImage {
   readonly pin: string;
 }
 
+/** Manifests with their images set, and what that changed. */
 export interface PinnedManifests {
   readonly manifests: Manifest[];
   readonly pinned: readonly PinnedImage[];

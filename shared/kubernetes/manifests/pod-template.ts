@@ -10,6 +10,7 @@ export interface PodTemplate {
   readonly spec: PodSpec;
 }
 
+/** A container of a pod template, and where in the object it is. */
 export interface ContainerAt {
   /** From the object. */
   readonly path: FieldPath;

@@ -6,6 +6,7 @@ import { objectsOf, refuseTwins } from './objects.ts';
 import { display, findSources, type Source } from './sources.ts';
 import { readYaml } from './yaml.ts';
 
+/** Where manifests are read from. */
 export interface ReadOptions {
   /** Absolute; paths and globs start here. */
   readonly workspace: string;
