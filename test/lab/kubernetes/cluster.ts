@@ -62,12 +62,14 @@ export interface ClusterUser {
 export interface Found {
   readonly kubeconfig: string;
   readonly kubectlProgram: string;
+  /** Of the session's own cluster: no proxy leads there. */
+  readonly address?: string;
   /** Path of the network namespace that the node has; undefined where it is not known. */
   readonly network: string | undefined;
 }
 
 /**
- * The session's own cluster, started when first asked for, or the one that SLIPWAY_TEST_KUBECONFIG names. See kubernetesImages and
+ * The session's own cluster, started when first asked for, or the one that SLIPWAY_TEST_KUBECONFIG names. See kubernetesRegistry and
  * kubernetesNetwork for what tests need beside the API.
  */
 export async function kubernetes(): Promise<Part<KubernetesCluster>> {
@@ -75,8 +77,18 @@ export async function kubernetes(): Promise<Part<KubernetesCluster>> {
   return found.available ? { available: true, ...clusterOf(found) } : found;
 }
 
-export function findCluster(): Promise<Part<Found>> {
-  return once('kubernetes', () => (given() === undefined ? startCluster() : takeGiven(given()!)));
+export async function findCluster(): Promise<Part<Found>> {
+  const found = await once('kubernetes', () => (given() === undefined ? tryToStart() : takeGiven(given()!)));
+  if (found.available && found.address !== undefined) bypassProxy(found.address);
+  return found;
+}
+
+/** For this process and its children. */
+function bypassProxy(address: string): void {
+  for (const name of ['NO_PROXY', 'no_proxy']) {
+    const others = process.env[name]?.split(',') ?? [];
+    if (!others.includes(address)) process.env[name] = [...others, address].join(',');
+  }
 }
 
 const given = () => process.env.SLIPWAY_TEST_KUBECONFIG || undefined;
@@ -93,20 +105,38 @@ async function takeGiven(kubeconfig: string): Promise<Part<Found>> {
   return { available: true, kubeconfig, kubectlProgram, network: name ? `/run/netns/${name}` : undefined };
 }
 
-async function startCluster(): Promise<Part<Found>> {
+interface Programs {
+  readonly kubelab: string;
+  readonly kubectlProgram: string;
+  readonly containerd: string;
+}
+
+function programs(): Part<Programs> {
   const kubelab = find('kubelab');
   const kubectlProgram = find('kubectl');
-  const containerd = find('containerd') ?? find('containerd', engineBin);
-  const images = await registry();
+  // The engine's is newer than the system's, and nearer to what clusters have.
+  const containerd = find('containerd', engineBin);
   if (kubelab === undefined || kubectlProgram === undefined)
     return missing('Kubernetes was not built, see `npm run lab`');
   if (!isRoot) return missing('a cluster of its own needs root; SLIPWAY_TEST_KUBECONFIG names another one');
   if (containerd === undefined) return missing('containerd is not installed, see `npm run lab`');
-  if (!images.available) return images;
   for (const program of ['runc', 'iptables', 'conntrack', 'ip', 'tini', 'unshare', 'nsenter', 'openssl'])
     if (find(program) === undefined) return missing(`${program} is not installed, see \`npm run lab\``);
   if (!existsSync(join(networkPlugins, 'bridge')))
     return missing('the CNI plugins are not installed, see `npm run lab`');
+  return { available: true, kubelab, kubectlProgram, containerd };
+}
+
+function tryToStart(): Promise<Part<Found>> {
+  return startCluster().catch((error: Error) => missing(`Kubernetes does not start here: ${error.message}`));
+}
+
+async function startCluster(): Promise<Part<Found>> {
+  const there = programs();
+  if (!there.available) return there;
+  const images = await registry();
+  if (!images.available) return images;
+  const { kubelab, kubectlProgram, containerd } = there;
   const folder = join(sessionDirectory(), 'kubernetes');
   await mkdir(folder);
   const box = await openBox();
@@ -118,7 +148,7 @@ async function startCluster(): Promise<Part<Found>> {
   await Promise.all([startControlPlane(kubelab, box, credentials), startRuntime(box, parts)]);
   await startNode(box, parts, credentials);
   const kubeconfig = await kubeconfigOf(credentials, 'admin', serverOf(box));
-  const found = { available: true, kubeconfig, kubectlProgram, network } as const;
+  const found = { available: true, kubeconfig, kubectlProgram, address: box.address, network } as const;
   await waitFor(() => isUsable(clusterOf(found)), 60_000, 'the node of the cluster');
   return found;
 }

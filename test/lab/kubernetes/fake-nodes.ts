@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { missing, type Part } from '../part.ts';
-import { find, labRoot } from '../place.ts';
+import { find } from '../place.ts';
 import { freePort, once, startDaemon } from '../session.ts';
 import { kubernetes } from './cluster.ts';
 
@@ -77,7 +77,6 @@ async function startKwok(kwok: string, kubeconfig: string, session: string): Pro
       '--node-lease-duration-seconds=40',
       `--server-address=${server}`,
     ],
-    env: { HOME: labRoot },
     ready: async () => {
       const answer = await fetch(`http://${server}/healthz`);
       if (!answer.ok) throw new Error(`it answers ${answer.status}`);

@@ -66,16 +66,17 @@ func load(arguments []string) {
 	_ = json.NewEncoder(os.Stdout).Encode(count.finish())
 }
 
-// pace makes a request due at each tick. With one that nobody is free for, the rate is not kept, and it is not made up for.
+// pace makes a request due at each step of the clock, and several at once after a moment in which this process was not run. One that
+// no worker is free for is late, and is not made up for.
 func pace(due chan<- struct{}, rate, requests int, ended <-chan os.Signal) (late int) {
 	defer close(due)
-	tick := time.NewTicker(time.Second / time.Duration(rate))
-	defer tick.Stop()
+	next := time.Now()
 	for sent := 0; requests == 0 || sent < requests; {
+		next = next.Add(time.Second / time.Duration(rate))
 		select {
 		case <-ended:
 			return late
-		case <-tick.C:
+		case <-time.After(time.Until(next)):
 		}
 		select {
 		case due <- struct{}{}:
