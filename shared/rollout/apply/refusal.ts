@@ -75,7 +75,7 @@ export function refusalOf(manifest: Manifest, error: ApiError): Refusal {
   return {
     id,
     message: `${formatId(id)} was refused: ${said.replace(/[.\s]*$/, '.')}${advice}`,
-    location: manifest.locate(pathOf(error.causes[0]?.field)),
+    location: manifest.locate(pathOf(error.causes[0]?.field ?? fieldIn(error.message))),
   };
 }
 
@@ -91,11 +91,17 @@ function causeText(kind: string, { field, message = '' }: ApiError['causes'][num
  * only the rule that was broken is left.
  */
 function shorten(kind: string, message: string): string {
-  return message.replace(
-    /(Invalid value|Unsupported value|Duplicate value|Required value|Too long): ("(?:[^"\\]|\\.)*"|.+?): (?=[a-zA-Z])/gs,
-    (whole, problem: string, value: string) =>
-      kind !== 'Secret' && value.length <= 80 && !value.includes('{') ? whole : `${problem}: `,
+  const secret = kind === 'Secret';
+  const [line, ...more] = message
+    .replaceAll(/&value\.valueUnstructured\{Value:(.*?)\}/g, secret ? 'another' : '$1')
+    .split('\n');
+  // What follows a line is a list of problems, or a comparison of whole objects.
+  const text = more.some((one) => one.includes('{')) ? line! : [line, ...more].join('\n');
+  const value = /(Invalid|Unsupported|Duplicate) value: ("(?:[^"\\]|\\.)*"|[^\s"{}]{1,80})(?=: [a-z]|$)/.exec(
+    text,
   );
+  if (value !== null && !secret && value[0].length <= 100) return text;
+  return text.replace(/((?:Invalid|Unsupported|Duplicate) value: )(?:"(?:[^"\\]|\\.)*": |.*: )?/s, '$1');
 }
 
 /** Whether only another object could be what the manifest says. */
@@ -139,6 +145,10 @@ function adviceOn(error: ApiError): string {
   if (error.status === 404) return ' The namespace must exist before it, or be among the manifests.';
   return '';
 }
+
+/** The first field that a message names at the start of a clause: `….spec.replica: field not declared in schema`. */
+const fieldIn = (message: string): string | undefined =>
+  /(?:^|[\s(])(\.[a-zA-Z][^\s:]*): /.exec(message)?.[1];
 
 /** The path of a field that the API server names in a cause: `spec.template.spec.containers[0].image`. */
 function pathOf(field: string | undefined): FieldPath {
