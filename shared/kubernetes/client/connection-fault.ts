@@ -44,7 +44,7 @@ function meaning(error: unknown, code: string): string {
     return `its certificate was made for ${names === '' ? 'another host' : names}; if that is the cluster, name one of these as "tls-server-name" in the kubeconfig`;
   }
   if (/SELF_SIGNED|UNABLE_TO_/.test(code))
-    return 'its certificate is signed by an authority that is not the one in the kubeconfig (certificate-authority-data), so this may be another server';
+    return 'its certificate is signed by an authority that the kubeconfig does not name (certificate-authority-data), so this may be another server';
   const said = error instanceof Error ? error.message : '';
   if (said.startsWith('the proxy ')) return said;
   return MEANING[code] ?? (error instanceof Error ? error.message : String(error));

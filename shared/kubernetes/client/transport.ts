@@ -4,6 +4,7 @@ import https from 'node:https';
 import type { Readable } from 'node:stream';
 import tls from 'node:tls';
 import { createGunzip } from 'node:zlib';
+import { Failure } from '../../host/index.ts';
 import type { ApiTraffic } from '../cluster.ts';
 import { type Credentials, readPem } from './credentials.ts';
 import type { Entrance } from './kubeconfig.ts';
@@ -125,7 +126,7 @@ export class Transport {
   async #agents(credentials: Credentials) {
     const key = `${credentials.certificate ?? ''} ${credentials.key ?? ''}`;
     if (this.#agent?.key === key) return this.#agent;
-    const identity = await this.#tls(credentials);
+    const identity = this.#url('').startsWith('https:') ? await this.#tls(credentials) : {};
     const old = this.#agent;
     if (old?.key === key) return old;
     // Requests that are under way with the old certificate go on.
@@ -171,16 +172,32 @@ export class Transport {
     return `${this.#entrance.cluster.server}${path}`;
   }
 
-  /** What TLS needs to know to reach this server with these credentials. */
-  async #tls({ certificate, key }: Credentials) {
+  /** What TLS needs to know to reach this server with these credentials, read once for all connections. */
+  async #tls({ certificate, key }: Credentials): Promise<https.AgentOptions> {
     const { certificateAuthority, insecure, tlsServerName } = this.#entrance.cluster;
-    const ca = await readPem(certificateAuthority);
+    const ca = (await readPem(certificateAuthority)) ?? trustedHere();
+    const identity = certificate !== undefined && key !== undefined ? { cert: certificate, key } : {};
     return {
-      ...(ca !== undefined && { ca }),
+      secureContext: contextOf({ ca, ...identity }, this.#entrance.name),
       ...(insecure && { rejectUnauthorized: false }),
       ...(tlsServerName !== undefined && { servername: tlsServerName }),
-      ...(certificate !== undefined && key !== undefined && { cert: certificate, key }),
     };
+  }
+}
+
+/** Where a kubeconfig names no authority, those count that other clients on this machine trust. */
+const trustedHere = (): string[] => [
+  ...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')]),
+];
+
+function contextOf(options: tls.SecureContextOptions, context: string): tls.SecureContext {
+  try {
+    return tls.createSecureContext(options);
+  } catch (cause) {
+    throw new Failure(
+      `The certificates of the context "${context}" cannot be used (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message}): the client's certificate and key, or the authority.`,
+      { cause },
+    );
   }
 }
 
