@@ -49,7 +49,7 @@ export function containerResources(
 }
 
 /** The pod's own resources (KEP-2837), with their requests filled in; undefined where it has none. */
-function podLevel(spec: PodSpec, options: ResourceOptions): PodResources | undefined {
+export function podLevelResources(spec: PodSpec, options: ResourceOptions): PodResources | undefined {
   if (options.podLevel === false || spec.resources === undefined || spec.resources === null) return undefined;
   const limits = readResources(spec.resources.limits);
   const given = readResources(spec.resources.requests);
@@ -66,7 +66,7 @@ function podLevel(spec: PodSpec, options: ResourceOptions): PodResources | undef
  * API server sets. Init containers and sidecars count as any container does; resources of the pod go before all of theirs.
  */
 export function qosOf(spec: PodSpec, options: ResourceOptions = {}): QosClass {
-  const pod = podLevel(spec, options);
+  const pod = podLevelResources(spec, options);
   const all =
     pod === undefined
       ? placedContainers(spec).map((one) => containerResources(one, options.defaults))
@@ -90,7 +90,7 @@ const computeOf = ({ cpu = 0n, memory = 0n }: Resources): Resources => ({
  * moment of its start when that is most; the pod's own resources go before; its overhead comes on top.
  */
 export function podResources(spec: PodSpec, options: ResourceOptions = {}): PodResources {
-  const pod = podLevel(spec, options) ?? { requests: {}, limits: {} };
+  const pod = podLevelResources(spec, options) ?? { requests: {}, limits: {} };
   const part = (kind: keyof PodResources): Record<string, Quantity> => ({
     ...sumOver(spec, (one) => containerResources(one, options.defaults)[kind]),
     ...pod[kind],

@@ -1,5 +1,5 @@
-import { formatId } from '../../../kubernetes/index.ts';
-import { containerResources } from '../qos.ts';
+import { type FieldPath, formatId } from '../../../kubernetes/index.ts';
+import { containerResources, podLevelResources, type ResourceOptions } from '../qos.ts';
 import type { DeclaredWorkload, Problem, RuleDefinition, Scene } from '../rule.ts';
 import {
   autoscalersOf,
@@ -93,12 +93,14 @@ function* statefulSetDrop(scene: Scene, workload: DeclaredWorkload): Iterable<Pr
   // The field is honoured behind a feature gate only; a percentage is rounded up there (statefulset getStatefulSetMaxUnavailable).
   const { maxUnavailable } = fieldsOf(strategy.rollingUpdate);
   const missing = Math.min(max, Math.max(1, shareOf(maxUnavailable ?? 1, max, 'up') ?? 1));
+  const gated = (scene.facts?.version?.minor ?? Number.POSITIVE_INFINITY) < 35;
   if (missing > 1)
     yield {
       manifest,
       path: ['spec', 'updateStrategy', 'rollingUpdate', 'maxUnavailable'],
-      message: `${missing} of ${pods(max)} of ${formatId(id)} may be missing: ${capacity(missing, max)}.`,
+      message: `${missing} of ${pods(max)} of ${formatId(id)} may be missing: ${capacity(missing, max)}${gated ? ', where the server honours maxUnavailable of StatefulSets (an alpha feature until 1.34)' : ''}.`,
       fix: 'updateStrategy:\n  type: RollingUpdate\n  rollingUpdate:\n    maxUnavailable: 1',
+      ...(gated && { atMost: 'notice' as const }),
     };
   else if (max === 1)
     yield {
@@ -227,19 +229,33 @@ export const autoscalerRequest: RuleDefinition = {
       const options = resourceOptions(scene, workload.id.namespace);
       for (const autoscaler of autoscalersOf(scene, workload))
         for (const { resource, only } of utilizations(fieldsOf(autoscaler.object.spec)))
-          for (const { container, path, role } of workload.containers) {
-            if (role === 'init' || (only !== undefined && only !== container.name)) continue;
-            if ((containerResources({ container }, options.defaults).requests[resource] ?? 0n) > 0n) continue;
+          for (const { what, path } of withoutRequest(workload, resource, only, options))
             yield {
               manifest: workload.manifest,
               path: [...path, 'resources', 'requests'],
-              message: `${formatId(autoscaler.id)} scales on the utilization of ${resource}, but container ${container.name} of ${formatId(workload.id)} requests none: the metric has no value and nothing is scaled.`,
+              message: `${formatId(autoscaler.id)} scales on the utilization of ${resource}, but ${what} of ${formatId(workload.id)} requests none: the metric has no value and nothing is scaled.`,
               fix: `resources:\n  requests:\n    ${resource}: ${resource === 'cpu' ? '100m' : '64Mi'}`,
             };
-          }
     }
   },
 };
+
+/** What lacks the request that a utilization is a share of (podautoscaler calculateRequests). */
+function withoutRequest(
+  { podPath, spec, containers }: DeclaredWorkload,
+  resource: string,
+  only: string | undefined,
+  options: ResourceOptions,
+): { readonly what: string; readonly path: FieldPath }[] {
+  const pod = podLevelResources(spec, options)?.requests ?? {};
+  // Requests of the pod as a whole go before those of its containers, unless one is named.
+  if (only === undefined && Object.keys(pod).length > 0)
+    return pod[resource] === undefined ? [{ what: 'the pod as a whole', path: [...podPath, 'spec'] }] : [];
+  return containers
+    .filter(({ role, container }) => role !== 'init' && (only === undefined || only === container.name))
+    .filter((placed) => containerResources(placed, options.defaults).requests[resource] === undefined)
+    .map(({ container, path }) => ({ what: `container ${container.name}`, path }));
+}
 
 /** The resources whose utilization an autoscaler looks at, and the one container if it names one (autoscaling/v1 and v2). */
 function utilizations(

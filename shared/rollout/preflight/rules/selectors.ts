@@ -162,8 +162,13 @@ function* selectsNothing(
     close === undefined || wrong === undefined
       ? ''
       : ` The nearest is ${formatId(close.id)}, whose pods carry ${formatLabels(pick(close.labels, [wrong]))}.`;
-  // Without the cluster, or beside kinds whose controllers make pods of their own, nobody can say that there are none.
-  const sure = scene.facts !== undefined && unknown === undefined && !hasCustomKinds(scene);
+  // Nobody can say that there will be none without the cluster, beside kinds whose controllers make pods of their own, or where
+  // these manifests bring no workload and another run may.
+  const sure =
+    scene.facts !== undefined &&
+    unknown === undefined &&
+    !hasCustomKinds(scene) &&
+    scene.workloads.some(({ id }) => id.namespace === service.id.namespace);
   const where =
     scene.facts === undefined
       ? 'of these manifests'

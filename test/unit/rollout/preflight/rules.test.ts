@@ -239,6 +239,8 @@ describe('selectors', () => {
     );
     expect(await brief('selector-service', and(service(), deployment()), cluster(34))).toEqual([]);
     expect(await brief('selector-service', service('', 'type: ExternalName'), cluster(34))).toEqual([]);
+    // Another run may bring the workload.
+    expect(await brief('selector-service', service(), cluster(34))).toEqual(['warning 5']);
   });
 
   it('finds a Service of several workloads, of the cluster too', async () => {
@@ -408,6 +410,11 @@ describe('budgets and autoscalers', () => {
     ]);
     const with_ = deployment({ container: guaranteed });
     expect(await brief('autoscaler-request', and(with_, autoscaler(utilization)))).toEqual([]);
+    const podLevel = (requests: string) =>
+      and(deployment({ pod: `resources: { requests: { ${requests} } }` }), autoscaler(utilization));
+    expect(await brief('autoscaler-request', podLevel('cpu: 1'))).toEqual([]);
+    expect(await brief('autoscaler-request', podLevel('memory: 1Gi'))).toEqual(['warning 15']);
+    expect(await brief('autoscaler-request', podLevel('cpu: 1'), cluster(33))).toEqual(['warning 17']);
     const value = utilization.replace('Utilization', 'AverageValue');
     expect(await brief('autoscaler-request', and(deployment(), autoscaler(value)))).toEqual([]);
   });
