@@ -1,4 +1,4 @@
-// `npm run bench [-- start|keying|layers|machine|runner]… [--rounds N] [--small] [--write]`: prints tables, judges nothing. --write keeps
+// `npm run bench [-- start|keying|layers|machine|runner|rollout]… [--rounds N] [--small] [--write]`: prints tables, judges nothing. --write keeps
 // them in docs/benchmarks.md; --small takes few files and small layers, to see that keying and layers work.
 import { parseArgs } from 'node:util';
 import { benchDelivery } from './deliver.ts';
@@ -6,6 +6,7 @@ import { keep } from './keep.ts';
 import { benchKeying } from './keying.ts';
 import { benchLayers } from './layers.ts';
 import { machine } from './machine.ts';
+import { benchRollout } from './rollout.ts';
 import { mostRounds } from './service.ts';
 import { benchStart } from './start.ts';
 
@@ -26,6 +27,7 @@ const benches: Readonly<Record<string, () => Promise<string>>> = {
   layers: () => benchLayers(rounds, values.small),
   machine: () => benchDelivery('machine', rounds),
   runner: () => benchDelivery('runner', rounds),
+  rollout: () => benchRollout(rounds),
 };
 
 const unknown = positionals.find((name) => !Object.hasOwn(benches, name));
