@@ -109,7 +109,7 @@ function crashSymptom(view: PodView, container: ContainerView): Symptom {
     object: view.state.id,
     container: container.name,
     message: `${nameOf(container, view)} ${times} with exit code ${lastEnd?.exitCode ?? 'unknown'}${explainExit(lastEnd?.exitCode)}.`,
-    evidence: [...evidence, ...back(container)],
+    evidence: [...evidence, ...endOf(container)],
     next:
       lastEnd?.exitCode === 0
         ? `See why ${spec.command?.[0] ?? 'the program'} ends: one that is done belongs in a Job.`
@@ -118,8 +118,11 @@ function crashSymptom(view: PodView, container: ContainerView): Symptom {
   };
 }
 
-const back = ({ status }: ContainerView): string[] =>
-  status?.state?.waiting?.message === undefined ? [] : [status.state.waiting.message];
+/** What the status says of an end, beside the log. */
+const endOf = ({ status, lastEnd }: ContainerView): string[] => [
+  `last end: ${lastEnd?.reason ?? 'unknown reason'}, exit code ${lastEnd?.exitCode ?? 'unknown'}, at ${lastEnd?.finishedAt ?? 'an unknown time'}`,
+  ...(status?.state?.waiting?.message === undefined ? [] : [status.state.waiting.message]),
+];
 
 const ownPatience = ({ ownBudget }: PodView, patience: number): number =>
   ownBudget ? Number.POSITIVE_INFINITY : patience;

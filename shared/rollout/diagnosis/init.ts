@@ -14,7 +14,7 @@ export function initSymptom(view: PodView, container: ContainerView): Symptom | 
     object: view.state.id,
     container: name,
     message: `${nameOf(container, view)} ${role === 'init' ? 'runs and does not end' : 'has not started'}, for more than ${formatDuration(patience)} now, and the pod’s other containers wait for it.`,
-    evidence: logOf(view, name),
+    evidence: [`running since ${status?.state?.running?.startedAt}`, ...logOf(view, name)],
     next: `See what ${name} waits for (kubectl logs ${view.state.id.name} -c ${name}); if it takes so long, give init-stuck more patience.`,
     from: running.since,
     patience,

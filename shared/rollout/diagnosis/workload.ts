@@ -97,7 +97,7 @@ function jobFailed({ id, live }: WorkloadState, patience: Patience): Symptom | u
   if (failed === undefined) return undefined;
   const why =
     failed.reason === 'BackoffLimitExceeded'
-      ? `its pods failed ${status?.failed ?? 0} ${status?.failed === 1 ? 'time' : 'times'}, and backoffLimit is ${spec?.backoffLimit ?? 6}`
+      ? `its pods failed more often than its backoffLimit of ${spec?.backoffLimit ?? 6} lets them`
       : failed.reason === 'DeadlineExceeded'
         ? `it took longer than activeDeadlineSeconds (${spec?.activeDeadlineSeconds ?? 'unknown'})`
         : (failed.message ?? failed.reason ?? 'it does not say why').replace(/\.$/, '');

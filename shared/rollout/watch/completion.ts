@@ -97,8 +97,12 @@ const completionsOf = (spec: Job['spec']): number => spec?.completions ?? spec?.
 /** The counts of a workload’s own revision, as its row in the table shows them. */
 export function progressOf(workload: WorkloadState, failed: boolean, now: number): WorkloadProgress {
   const counted = completionOf(workload);
-  const unsteady = counted.kind === 'complete' && (steadyAt(workload) ?? 0) > now;
-  const completion = unsteady ? rolling('its pods to stay up: they have no readiness probe') : counted;
+  const steady = steadyAt(workload) ?? 0;
+  const doubt =
+    steady === Number.POSITIVE_INFINITY
+      ? 'its pods to be ready'
+      : 'its pods, which have no readiness probe, to stay up';
+  const completion = counted.kind === 'complete' && steady > now ? rolling(doubt) : counted;
   const state = failed ? 'failed' : completion.kind === 'never' ? 'rolling' : completion.kind;
   return {
     id: workload.id,

@@ -270,7 +270,7 @@ class Observer {
     clearTimeout(this.#timer);
     const due = [...this.#model.workloads.values()].flatMap((workload) =>
       [this.#diagnoses.get(workload)?.due, steadyAt(workload)].flatMap((at) =>
-        at === undefined || at <= now ? [] : [{ workload, at }],
+        at === undefined || at <= now || at === Number.POSITIVE_INFINITY ? [] : [{ workload, at }],
       ),
     );
     if (due.length === 0) return;

@@ -338,7 +338,7 @@ export const provoked: readonly Provoked[] = [
     }),
     shows: (seen) =>
       condition('Job', 'FailureTarget', 'True')(seen) || condition('Job', 'Failed', 'True')(seen),
-    says: /backoffLimit is 0/,
+    says: /backoffLimit of 0/,
   },
   {
     name: 'stateful',
