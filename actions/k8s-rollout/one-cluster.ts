@@ -143,7 +143,7 @@ export async function rollOut(host: Host, planned: PlannedCluster, task: Task): 
   let result: RolloutResult;
   try {
     result = await runRollout(cluster, plan, live.follow(host.signal));
-    await live.end(result.result === 'complete');
+    await live.end(result.result === 'complete' || result.undo.kind === 'complete');
     // A runner gives a cancelled step seconds, and has a post step; a terminal has neither.
     if (host.kind === 'terminal' && result.undo.kind === 'begun')
       result = await finishHere(planned, result, live);

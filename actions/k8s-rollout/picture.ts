@@ -39,9 +39,11 @@ const TONES: Readonly<Record<PodSpan['phase'], Tone>> = {
 
 /** When each pod did what: those in trouble first, then those that took longest. */
 export function timelineOf({ pods, started, ended }: Observation): Block[] {
-  const seen = pods.filter((pod) => pod.spans.some((span) => (span.to ?? ended) > started));
-  const moved = seen.some(({ spans }) => spans.some(({ phase }) => phase !== 'ready'));
-  if (!moved) return [];
+  // A pod that only went on being ready has no story.
+  const seen = pods.filter(({ spans }) =>
+    spans.some(({ phase, to }) => phase !== 'ready' && (to ?? ended) > started),
+  );
+  if (seen.length === 0) return [];
   const shown = seen.toSorted((a, b) => weight(b) - weight(a)).slice(0, MOST_PODS);
   const groups = Map.groupBy(shown, (pod) => `${pod.revision} ${keyOf(pod.workload)}`);
   const ordered = [...groups.values()].sort((a, b) => (a[0]!.revision < b[0]!.revision ? -1 : 1));
@@ -78,7 +80,7 @@ function groupOf(pods: readonly PodTimeline[], started: number, ended: number): 
     return {
       name: short,
       note: noteOf(pod, ended),
-      spans: pod.spans
+      spans: withoutEnds(pod.spans)
         .map(({ phase, from, to, detail }) => ({
           from: Math.max(from, started),
           to: to ?? ended,
@@ -91,13 +93,21 @@ function groupOf(pods: readonly PodTimeline[], started: number, ended: number): 
   return { title: `${formatId(workload)}, ${revision} pods`, rows };
 }
 
+/** A pod that was told to stop leaves, however its containers end. */
+function withoutEnds(spans: readonly PodSpan[]): readonly PodSpan[] {
+  const leaving = spans.findIndex(({ phase }) => phase === 'terminating');
+  if (leaving < 0) return spans;
+  return [...spans.slice(0, leaving), { ...spans[leaving]!, to: spans.at(-1)!.to }];
+}
+
 function noteOf(pod: PodTimeline, ended: number): string {
   const last = pod.spans.at(-1)!;
   const restarts =
     pod.restarts === 0 ? '' : `, ${pod.restarts} ${pod.restarts === 1 ? 'restart' : 'restarts'}`;
   if (last.phase === 'failing') return `${last.detail ?? 'failing'}${restarts}`;
-  if (pod.revision === 'old' && last.phase === 'terminating')
-    return last.to === undefined ? 'leaving' : `left in ${formatDuration(last.to - last.from)}`;
+  const leaving = pod.spans.find(({ phase }) => phase === 'terminating');
+  if (leaving !== undefined)
+    return last.to === undefined ? 'leaving' : `left in ${formatDuration(last.to - leaving.from)}`;
   const time = timeToReady(pod);
   if (pod.revision === 'old' || pod.spans[0]!.phase === 'ready') return `${last.phase}${restarts}`;
   if (time === undefined)

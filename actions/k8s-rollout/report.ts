@@ -111,7 +111,9 @@ function reportOne(run: ClusterRun, place: Place): Block[] {
     ...(short ? (planned ? fixes(run.findings) : []) : findings(run.findings)),
     ...changeBlocks(run, folded),
     ...folded('Pods over time', run.observation === undefined ? [] : timelineOf(run.observation)),
-    ...folded('Pods on the way back', run.undo === undefined ? [] : timelineOf(run.undo)),
+    ...(run.undo === undefined || (short && run.result === 'undone')
+      ? []
+      : folded('Pods on the way back', timelineOf(run.undo))),
     ...(short ? [] : folded('Requests, limits and QoS', resourcePicture(run.resources))),
     ...autoscalers(run, folded),
     ...(planned || short ? [] : access(run.missing)),

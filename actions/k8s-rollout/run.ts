@@ -1,4 +1,4 @@
-import { Failure, type Host, type Inputs } from '../../shared/host/index.ts';
+import { Failure, type Host, type Inputs, type Task } from '../../shared/host/index.ts';
 import type { Manifest, PinnedManifests } from '../../shared/kubernetes/index.ts';
 import { finishRollout } from '../../shared/rollout/index.ts';
 import { annotateFindings, placeOfCause } from './annotations.ts';
@@ -91,6 +91,25 @@ async function planWaves(
   );
 }
 
+/** A task that is shown as failed when its cluster did not pass, which is no error for those beside it. */
+async function shown(
+  host: Host,
+  title: string,
+  work: (task: Task) => Promise<ClusterRun>,
+): Promise<ClusterRun> {
+  let run: ClusterRun | undefined;
+  try {
+    return await host.task(title, async (task) => {
+      run = await work(task);
+      if (!isPass(run)) throw new Failure(verdict(run));
+      return run;
+    });
+  } catch (error) {
+    if (run === undefined) throw error;
+    return run;
+  }
+}
+
 async function rollOutWaves(
   host: Host,
   waves: readonly (readonly PlannedCluster[])[],
@@ -100,7 +119,7 @@ async function rollOutWaves(
     (planned) => {
       const { plan, cluster } = planned;
       const title = `Roll out ${plan.release} to ${plan.request.namespace} on ${cluster.name}`;
-      return host.task(title, (task) => rollOut(host, planned, task));
+      return shown(host, title, (task) => rollOut(host, planned, task));
     },
     isPass,
   );
