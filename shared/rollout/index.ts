@@ -1,15 +1,13 @@
 /** Rollouts: what would go wrong, what would change, applying it, watching it to its end, the cause where it has none, and the way back. */
 export { type ApplyAllOptions, applyAll } from './apply/apply.ts';
-export { autoscaled } from './apply/autoscaled.ts';
 export type { AppliedObject, Conflict, FieldChange, ObjectChange } from './apply/change.ts';
 export { compareObjects, type Diff, type DiffOptions, diffAll } from './apply/diff.ts';
 export { type ForcePattern, parseForcePatterns } from './apply/force.ts';
 export { formatChange } from './apply/format-change.ts';
 export { intentOf } from './apply/intent.ts';
-export { type Live, readLive } from './apply/live.ts';
+export type { Live } from './apply/live.ts';
 export { pruneCandidates, type RemoveAllOptions, removeAll } from './apply/prune.ts';
-export { ApplyFailure, conflictMessage, type Refusal } from './apply/refusal.ts';
-export { FIELD_MANAGER } from './apply/take-over.ts';
+export { ApplyFailure, type Refusal } from './apply/refusal.ts';
 export type { CheckVerdict } from './checks.ts';
 export { CAUSE_GUIDE, DEFAULT_PATIENCE, parsePatience } from './diagnosis/patience.ts';
 export type { Follow, Phase } from './follow.ts';

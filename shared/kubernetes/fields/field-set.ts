@@ -13,6 +13,7 @@ export interface FieldSet {
 export type FieldSteps = readonly string[];
 
 const NO_STEPS: ReadonlyMap<string, FieldSet> = new Map();
+/** The empty set. */
 export const NO_FIELDS: FieldSet = { member: false, below: NO_STEPS };
 
 /** Reads FieldsV1. What is not understood is taken for a field that has nothing below it. */
@@ -49,6 +50,7 @@ export function writeFields({ member, below }: FieldSet): Record<string, unknown
   return Object.fromEntries(member && below.size > 0 ? [['.', {}], ...steps] : steps);
 }
 
+/** Whether a set has no field in it. */
 export const isEmpty = ({ member, below }: FieldSet): boolean => !member && below.size === 0;
 
 /** The set of all fields that are in one of the sets. */
@@ -96,6 +98,7 @@ export function at(set: FieldSet, steps: FieldSteps): FieldSet {
   return steps.reduce((reached, step) => reached.below.get(step) ?? NO_FIELDS, set);
 }
 
+/** Whether the field itself is in the set. */
 export const contains = (set: FieldSet, steps: FieldSteps): boolean => at(set, steps).member;
 
 /** Each field of the set, those around others first. */

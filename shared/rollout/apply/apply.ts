@@ -8,6 +8,7 @@ import { type Live, readLive } from './live.ts';
 import { ApplyFailure } from './refusal.ts';
 import { scaledAmong } from './scaled.ts';
 
+/** How manifests are applied. */
 export interface ApplyAllOptions {
   /** Fields that may be taken from other owners; none when left out. */
   readonly force?: readonly ForcePattern[] | undefined;

@@ -39,6 +39,7 @@ import {
   takenOver,
 } from './take-over.ts';
 
+/** How changes are worked out. */
 export interface DiffOptions {
   /** Fields that may be taken from other owners; none when left out. */
   readonly force?: readonly ForcePattern[] | undefined;

@@ -41,6 +41,7 @@ function mayPrune({ kind, metadata: { annotations = {} } }: KubeObject): boolean
   return !WITH_MORE.has(kind) || annotations['slipway.dev/prune'] === 'true';
 }
 
+/** How objects are deleted. */
 export interface RemoveAllOptions {
   readonly signal: AbortSignal;
   /** Remove objects that are annotated to be kept too: those that a failed attempt made. */
