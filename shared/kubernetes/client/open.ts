@@ -1,8 +1,10 @@
 import type { Cluster, ClusterOptions } from '../cluster.ts';
 import type { Way } from './call.ts';
 import { credentialsOf } from './credentials.ts';
+import { Discovery } from './discovery.ts';
 import { findEntrance } from './kubeconfig.ts';
-import { clusterOf, discoveryOf } from './requests.ts';
+import { clusterOf } from './requests.ts';
+import { getJson } from './served.ts';
 import { Transport } from './transport.ts';
 import { WATCH_LIFE } from './watch.ts';
 
@@ -24,16 +26,9 @@ export async function openCluster(
     credentials: credentialsOf(entrance, { env, signal, secret, now: Date.now }),
     onWarning: once(options.onWarning ?? (() => {})),
   };
-  return clusterOf(
-    {
-      way,
-      defaultNamespace: entrance.namespace,
-      discovery: discoveryOf(way, signal),
-      watchLife,
-      close: () => transport.close(),
-    },
-    signal,
-  );
+  const discovery = new Discovery((path, accept) => getJson({ way, signal }, path, { accept }));
+  const defaultNamespace = entrance.namespace;
+  return clusterOf({ way, signal, defaultNamespace, discovery, watchLife }, () => transport.close());
 }
 
 /** The server repeats its warnings with every request that gives cause for them. */
