@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Failure } from '../../host/index.ts';
-import type { Entrance, Pem, UserEntry } from './kubeconfig.ts';
+import type { Entrance } from './entrance.ts';
+import type { Pem, UserEntry } from './kubeconfig.ts';
 
 /** What a request is sent with. */
 export interface Credentials {

@@ -1,7 +1,8 @@
 import { ExecError, run } from '../../exec/index.ts';
 import { Failure } from '../../host/index.ts';
 import { type CredentialContext, readPem } from './credentials.ts';
-import type { Entrance, ExecPlugin } from './kubeconfig.ts';
+import type { Entrance } from './entrance.ts';
+import type { ExecPlugin } from './kubeconfig.ts';
 
 /** What a plugin handed out. */
 export interface PluginCredentials {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import type { Cluster, Context } from '@kubernetes/client-node/dist/config_types.js';
-import { didYouMean, Failure } from '../../host/index.ts';
+import { Failure } from '../../host/index.ts';
 import type { ClusterOptions } from '../cluster.ts';
 
 /** A program that hands out credentials (client.authentication.k8s.io, ExecConfig). */
@@ -42,17 +42,6 @@ export interface UserEntry {
   readonly impersonate: Readonly<Record<string, string | readonly string[]>>;
 }
 
-/** A way into a cluster, as configured: nothing was read but the configuration itself. */
-export interface Entrance {
-  /** Name of the context. */
-  readonly name: string;
-  readonly namespace: string;
-  readonly cluster: ServerEntry;
-  readonly user: UserEntry;
-}
-
-const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
-
 interface RawUser {
   readonly name?: string;
   readonly user?: Readonly<Record<string, unknown>>;
@@ -66,23 +55,15 @@ interface RawConfig {
 }
 
 /** One kubeconfig, with its paths made absolute. */
-interface Kubeconfig {
+export interface Kubeconfig {
   readonly clusters: readonly Cluster[];
   readonly contexts: readonly Context[];
   readonly users: readonly UserEntry[];
   readonly current: string | undefined;
 }
 
-/** Finds the way into a cluster that the options, or the environment, name. Throws Failure where there is none. */
-export async function findEntrance(options: ClusterOptions): Promise<Entrance> {
-  const found = await readConfigured(options);
-  const base = found === undefined ? undefined : entranceOf(found, options.context);
-  const entrance = base ?? (options.server === undefined ? await inCluster(options) : undefined);
-  return override(entrance, options);
-}
-
 /** What KUBECONFIG's files say together: the first that names a thing wins (client-go, loading rules). */
-async function readConfigured(options: ClusterOptions): Promise<Kubeconfig | undefined> {
+export async function readConfigured(options: ClusterOptions): Promise<Kubeconfig | undefined> {
   const { kubeconfig, env, server } = options;
   if (kubeconfig !== undefined && kubeconfig.trim() !== '') return await readGiven(kubeconfig.trim());
   // A server that is named in the inputs is not mixed with whatever lies on the machine.
@@ -120,7 +101,7 @@ async function readGiven(given: string): Promise<Kubeconfig> {
 const isContent = (text: string): boolean =>
   /(^|\n)\s*("?(apiVersion|kind|clusters|contexts|users)"?\s*:)|^\s*\{/.test(text);
 
-function fromBase64(text: string): string | undefined {
+export function fromBase64(text: string): string | undefined {
   const bare = text.replaceAll(/\s/g, '');
   return /^[A-Za-z0-9+/]+={0,2}$/.test(bare) ? Buffer.from(bare, 'base64').toString('utf8') : undefined;
 }
@@ -219,7 +200,8 @@ function impersonation(user: Readonly<Record<string, unknown>>): UserEntry['impe
   return Object.fromEntries(headers.filter((header): header is [string, string | string[]] => !!header[1]));
 }
 
-function pem(base64: string | undefined, file: string | undefined): Pem | undefined {
+/** PEM of a field in Base64, else the file that is named. */
+export function pem(base64: string | undefined, file: string | undefined): Pem | undefined {
   if (base64 !== undefined) return { data: Buffer.from(base64, 'base64').toString('utf8') };
   return file === undefined ? undefined : { file };
 }
@@ -236,110 +218,4 @@ function merge(configs: readonly Kubeconfig[]): Kubeconfig {
     users: byName(configs.map((one) => one.users)),
     current: configs.find((one) => one.current !== undefined)?.current,
   };
-}
-
-function entranceOf(
-  { clusters, contexts, users, current }: Kubeconfig,
-  wanted: string | undefined,
-): Entrance | undefined {
-  const name = wanted ?? current ?? (contexts.length === 1 ? contexts[0]!.name : undefined);
-  const names = contexts.map((one) => one.name).sort();
-  const known =
-    names.length === 0
-      ? 'none'
-      : names
-          .slice(0, 20)
-          .map((one) => `"${one}"`)
-          .join(', ');
-  if (name === undefined)
-    throw new Failure(`The kubeconfig has no current context; name one in "context". It has: ${known}.`);
-  const context = contexts.find((one) => one.name === name);
-  if (context === undefined)
-    throw new Failure(
-      `There is no context "${name}" in the kubeconfig.${didYouMean(name, names)} It has: ${known}.`,
-    );
-  const cluster = clusters.find((one) => one.name === context.cluster);
-  if (cluster === undefined)
-    throw new Failure(
-      `The context "${name}" is of the cluster "${context.cluster}", which the kubeconfig does not describe.`,
-    );
-  const user = users.find((one) => one.name === context.user);
-  if (user === undefined && context.user)
-    throw new Failure(
-      `The context "${name}" is of the user "${context.user}", which the kubeconfig does not describe.`,
-    );
-  return {
-    name,
-    namespace: context.namespace || 'default',
-    cluster: {
-      server: cluster.server,
-      certificateAuthority: pem(cluster.caData || undefined, cluster.caFile || undefined),
-      insecure: cluster.skipTLSVerify,
-      tlsServerName: cluster.tlsServerName || undefined,
-      proxyUrl: cluster.proxyUrl ? parseProxy(cluster.proxyUrl, name) : undefined,
-    },
-    user: user ?? { name: '', impersonate: {} },
-  };
-}
-
-function parseProxy(text: string, context: string): string {
-  if (URL.canParse(text) && /^(https?|socks5h?):$/.test(new URL(text).protocol)) return text;
-  throw new Failure(
-    `The "proxy-url" of the context "${context}" is no address of a proxy; give one that begins with http://, https:// or socks5://.`,
-  );
-}
-
-/** The service account of the pod that this runs in. */
-async function inCluster({ env, context }: ClusterOptions): Promise<Entrance> {
-  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env;
-  if (host === undefined || port === undefined)
-    throw new Failure(
-      'No cluster is configured: there is no kubeconfig (neither given, nor in KUBECONFIG, nor ~/.kube/config), no "server", and this does not run in a pod.',
-    );
-  const namespace = await readFile(`${SERVICE_ACCOUNT}/namespace`, 'utf8').catch(() => 'default');
-  return {
-    name: context ?? 'in-cluster',
-    namespace: namespace.trim(),
-    cluster: {
-      server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
-      certificateAuthority: { file: `${SERVICE_ACCOUNT}/ca.crt` },
-      insecure: false,
-    },
-    user: { name: 'service account', tokenFile: `${SERVICE_ACCOUNT}/token`, impersonate: {} },
-  };
-}
-
-/** Server, token and authority that are given in so many words stand in place of those configured. */
-function override(entrance: Entrance | undefined, options: ClusterOptions): Entrance {
-  const { server, token, certificateAuthority } = options;
-  const ca = certificateAuthority?.trim() ? { data: authorityOf(certificateAuthority.trim()) } : undefined;
-  const url = server ?? entrance!.cluster.server;
-  return {
-    name: entrance?.name ?? options.context ?? new URL(parseServer(url)).host,
-    namespace: entrance?.namespace ?? 'default',
-    cluster: {
-      ...(entrance?.cluster ?? { insecure: false }),
-      server: parseServer(url),
-      ...(ca !== undefined && { certificateAuthority: ca, insecure: false }),
-    },
-    user: token
-      ? { name: 'token', token: token.trim(), impersonate: entrance?.user.impersonate ?? {} }
-      : (entrance?.user ?? { name: '', impersonate: {} }),
-  };
-}
-
-function authorityOf(given: string): string {
-  const pem = given.includes('-----BEGIN') ? given : (fromBase64(given) ?? '');
-  if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
-  throw new Failure(
-    '"certificate-authority" is no certificate: give it in PEM (-----BEGIN CERTIFICATE-----), or that in Base64.',
-  );
-}
-
-/** Addresses without a scheme are HTTPS, as kubectl takes them. */
-function parseServer(text: string): string {
-  const address = /^https?:\/\//.test(text) ? text : `https://${text}`;
-  if (!URL.canParse(address))
-    throw new Failure(`"${text}" is no address of an API server; give one such as https://10.0.0.1:6443.`);
-  return address.replace(/\/+$/, '');
 }

@@ -2,7 +2,7 @@ import type { Cluster, ClusterOptions } from '../cluster.ts';
 import type { Way } from './call.ts';
 import { credentialsOf } from './credentials.ts';
 import { Discovery } from './discovery.ts';
-import { findEntrance } from './kubeconfig.ts';
+import { findEntrance } from './entrance.ts';
 import { clusterOf } from './requests.ts';
 import { getJson } from './served.ts';
 import { Transport } from './transport.ts';

@@ -7,7 +7,7 @@ import { createGunzip } from 'node:zlib';
 import { Failure } from '../../host/index.ts';
 import type { ApiTraffic } from '../cluster.ts';
 import { type Credentials, readPem } from './credentials.ts';
-import type { Entrance } from './kubeconfig.ts';
+import type { Entrance } from './entrance.ts';
 
 export interface ApiRequest {
   readonly method: string;

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { credentialsOf } from '../../../../shared/kubernetes/client/credentials.ts';
-import type { Entrance, UserEntry } from '../../../../shared/kubernetes/client/kubeconfig.ts';
+import type { Entrance } from '../../../../shared/kubernetes/client/entrance.ts';
+import type { UserEntry } from '../../../../shared/kubernetes/client/kubeconfig.ts';
 
 let folder: string;
 beforeEach(async () => {

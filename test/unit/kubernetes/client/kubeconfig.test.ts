@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { findEntrance } from '../../../../shared/kubernetes/client/kubeconfig.ts';
+import { findEntrance } from '../../../../shared/kubernetes/client/entrance.ts';
 import type { ClusterOptions } from '../../../../shared/kubernetes/index.ts';
 
 let folder: string;
