@@ -19,7 +19,7 @@ import { leaving, planRollout, type RolloutPlan } from './plan.ts';
 import { type Attempted, beginAttempt, inPhase } from './release/begin.ts';
 import { conclude } from './release/conclude.ts';
 import { guard } from './release/guard.ts';
-import { acquireLease, type Lease } from './release/lease.ts';
+import { acquireLease, clearLeftLease, type Lease } from './release/lease.ts';
 import { isWorkload } from './release/name.ts';
 import type { Attempt } from './release/record.ts';
 import { readRecord } from './release/store.ts';
@@ -42,7 +42,12 @@ export async function runRollout(
   const account = startAccount(cluster);
   const { request } = planned;
   refuseBlocked(planned);
-  if (planned.unchanged) return { ...(await proveAgain(cluster, planned, follow)), ...account() };
+  if (planned.unchanged) {
+    const { release } = planned;
+    const left = clearLeftLease(cluster, { release, namespace: request.namespace, signal: follow.signal });
+    const [conclusion] = await Promise.all([proveAgain(cluster, planned, follow), left]);
+    return { ...conclusion, ...account() };
+  }
   await ensureNamespace(cluster, planned, follow);
   await using lease = await takeLease(cluster, { ...request, release: planned.release }, follow);
   const guarded = guard(cluster, lease);

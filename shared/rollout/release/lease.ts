@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lease as LeaseObject } from 'kubernetes-types/coordination/v1.d.ts';
 import { Failure, formatDuration } from '../../host/index.ts';
-import { ApiError, type Cluster, type KubeObject, type ObjectId } from '../../kubernetes/index.ts';
+import { ApiError, type Cluster, type KubeObject } from '../../kubernetes/index.ts';
 import { recordName } from './record.ts';
 
 /** A Lease as the API serves it (coordination.k8s.io/v1). */
@@ -67,6 +67,30 @@ export async function acquireLease(cluster: Cluster, options: LeaseOptions): Pro
   }
 }
 
+/** Removes the lease of a run that was killed. One that is renewed, or cannot be removed, is left. */
+export async function clearLeftLease(
+  cluster: Cluster,
+  { release, namespace, signal }: Pick<LeaseOptions, 'release' | 'namespace' | 'signal'>,
+): Promise<void> {
+  try {
+    const id = idOfLease(release, namespace);
+    const found = await cluster.get<Held>(id);
+    if (found === undefined) return;
+    await sleep(validity(found), undefined, { signal });
+    const { uid, resourceVersion } = found.metadata;
+    await cluster.remove(id, { uid, resourceVersion });
+  } catch (error) {
+    if (!signal.aborted && !(error instanceof ApiError)) throw error;
+  }
+}
+
+const idOfLease = (release: string, namespace: string) => ({
+  apiVersion: 'coordination.k8s.io/v1',
+  kind: 'Lease',
+  namespace,
+  name: recordName(release),
+});
+
 /** Milliseconds for which a lease is valid after a change of it; 0 when nobody has it. */
 const validity = ({ spec }: Held): number =>
   spec?.holderIdentity ? (spec.leaseDurationSeconds ?? 0) * 1000 : 0;
@@ -79,7 +103,7 @@ function whoHolds(release: string, { spec }: Held): string {
 /** The time during which this process has the lease. */
 class Term implements Lease {
   readonly #cluster: Cluster;
-  readonly #id: ObjectId & { readonly namespace: string };
+  readonly #id: ReturnType<typeof idOfLease>;
   readonly #holder: string;
   readonly #duration: number;
   readonly #lost = new AbortController();
@@ -91,12 +115,7 @@ class Term implements Lease {
   constructor(cluster: Cluster, { release, namespace, run, duration = 15_000 }: LeaseOptions) {
     this.#cluster = cluster;
     this.#duration = duration;
-    this.#id = {
-      apiVersion: 'coordination.k8s.io/v1',
-      kind: 'Lease',
-      namespace,
-      name: recordName(release),
-    };
+    this.#id = idOfLease(release, namespace);
     // Two attempts of one run are two holders.
     this.#holder = `${run} (${randomUUID().slice(0, 8)})`;
   }
