@@ -95,7 +95,7 @@ describe('an object by its fields', () => {
       metadata: { name: 'web', namespace: 'shop' },
       spec: {
         replicas: 1,
-        template: { spec: { containers: [{ name: 'web', image: 'lab.local/labapp:v1' }] } },
+        template: { spec: { containers: [{ name: 'web', image: 'registry.test/app:v1' }] } },
       },
     });
   });
