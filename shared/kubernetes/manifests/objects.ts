@@ -54,7 +54,30 @@ function checked(value: unknown, locate: Locate): KubeObject {
       template.path,
       `${formatPath(template.path)} is "${template.text}": the chart was not rendered; give what "helm template" makes of it.`,
     );
-  return value as KubeObject;
+  return withoutTheServers(value as KubeObject);
+}
+
+/** What the server writes into an object: it is in manifests that were made of `kubectl get -o yaml`, and an apply is refused for it. */
+const THE_SERVERS = [
+  'creationTimestamp',
+  'generation',
+  'managedFields',
+  'resourceVersion',
+  'selfLink',
+  'uid',
+];
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+function withoutTheServers(object: KubeObject): KubeObject {
+  const { metadata } = object;
+  const exported = metadata.annotations?.[LAST_APPLIED] !== undefined;
+  if (!exported && !THE_SERVERS.some((field) => field in metadata)) return object;
+  const own = Object.entries(metadata).filter(([field]) => !THE_SERVERS.includes(field));
+  const { [LAST_APPLIED]: _, ...annotations } = metadata.annotations ?? {};
+  return {
+    ...object,
+    metadata: { ...(Object.fromEntries(own) as typeof metadata), ...(exported && { annotations }) },
+  };
 }
 
 /** What only charts have; other templates in text, such as those of alerts, are for others to fill in. */

@@ -90,3 +90,19 @@ it('the same object twice names both places, whatever the version', () => {
     location: { file: 'given.yaml', line: 11, column: 12 },
   });
 });
+
+it('what only the server writes is left out of what was exported', () => {
+  const text = `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: a
+  creationTimestamp: null
+  uid: u
+  resourceVersion: "1"
+  generation: 1
+  managedFields: []
+  labels: {b: c}
+  annotations: {kubectl.kubernetes.io/last-applied-configuration: "{}", d: e}
+`;
+  expect(given(text)[0]!.object.metadata).toEqual({ name: 'a', labels: { b: 'c' }, annotations: { d: 'e' } });
+});
