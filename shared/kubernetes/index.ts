@@ -42,7 +42,6 @@ export {
   generationLabel,
   generationOf,
   LABEL_GENERATION_OF,
-  LABEL_RELEASE,
 } from './manifests/generation.ts';
 export {
   digestIn,

@@ -5,7 +5,7 @@ import { isRecord } from './pod-template.ts';
 /** On a copy of a ConfigMap or Secret: of which one it is a generation. Its value is that of generationLabel. */
 export const LABEL_GENERATION_OF = 'slipway.dev/generation-of';
 /** The release that a generation, or a workload, belongs to. */
-export const LABEL_RELEASE = 'slipway.dev/release';
+const LABEL_RELEASE = 'slipway.dev/release';
 
 /** Hexadecimal digits of a digest in a name: 48 bits tell the generations of one name apart. */
 const DIGITS = 12;
