@@ -33,6 +33,7 @@ export const CAUSES = [
   'check-failed',
   'deadline',
 ] as const;
+/** One of the CAUSES. */
 export type CauseCode = (typeof CAUSES)[number];
 
 /** A named cause with what proves it. */

@@ -57,8 +57,8 @@ function statefulSet({ spec, status }: Live<StatefulSet>): Completion {
   const { updatedReplicas = 0, replicas = 0, readyReplicas = 0 } = status ?? {};
   const available = status?.availableReplicas ?? readyReplicas;
   const same = status?.updateRevision === status?.currentRevision;
-  if (spec?.updateStrategy?.type === 'OnDelete' && !same && updatedReplicas < wanted)
-    return { kind: 'never', because: onDelete('StatefulSet', wanted - updatedReplicas) };
+  if (spec?.updateStrategy?.type === 'OnDelete' && !same && updatedReplicas < replicas)
+    return { kind: 'never', because: onDelete('StatefulSet', replicas - updatedReplicas) };
   const partition = spec?.updateStrategy?.rollingUpdate?.partition ?? 0;
   const updating = Math.max(0, wanted - partition);
   // While nothing is new, updatedReplicas counts the pods of the one revision.
@@ -74,8 +74,9 @@ function statefulSet({ spec, status }: Live<StatefulSet>): Completion {
 function daemonSet({ spec, status }: Live<DaemonSet>): Completion {
   const wanted = status?.desiredNumberScheduled ?? 0;
   const { updatedNumberScheduled: updated = 0, numberAvailable: available = 0 } = status ?? {};
-  if (spec?.updateStrategy?.type === 'OnDelete' && updated < wanted)
-    return { kind: 'never', because: onDelete('DaemonSet', wanted - updated) };
+  const there = status?.currentNumberScheduled ?? 0;
+  if (spec?.updateStrategy?.type === 'OnDelete' && updated < there)
+    return { kind: 'never', because: onDelete('DaemonSet', there - updated) };
   if (updated < wanted) return rolling(`${updated} of ${wanted} pods updated`);
   if (available < wanted) return rolling(`${available} of ${wanted} pods available`);
   if ((status?.numberUnavailable ?? 0) > 0)

@@ -41,7 +41,12 @@ const says = (state: WorkloadState): string => {
 
 const done = { replicas: 3, updatedReplicas: 3, readyReplicas: 3, availableReplicas: 3 };
 const same = { currentRevision: 'web-2', updateRevision: 'web-2' };
-const daemons = { desiredNumberScheduled: 4, updatedNumberScheduled: 4, numberAvailable: 4 };
+const daemons = {
+  desiredNumberScheduled: 4,
+  currentNumberScheduled: 4,
+  updatedNumberScheduled: 4,
+  numberAvailable: 4,
+};
 
 describe('a Deployment is complete', () => {
   it.each<[string, Fields, Fields]>([
@@ -91,6 +96,7 @@ describe('a DaemonSet is complete', () => {
     ['1 pod unavailable', {}, { ...daemons, numberUnavailable: 1 }],
     ['complete', {}, { desiredNumberScheduled: 0 }],
     ['complete', onDelete, daemons],
+    ['0 of 4 pods updated', onDelete, { desiredNumberScheduled: 4 }],
     [
       'never: its updateStrategy is OnDelete: the DaemonSet runs 1 pod of another revision until somebody deletes it',
       onDelete,
