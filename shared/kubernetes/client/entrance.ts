@@ -32,7 +32,7 @@ export async function findEntrance(options: ClusterOptions): Promise<Entrance> {
 function entranceOf(
   { clusters, contexts, users, current }: Kubeconfig,
   wanted: string | undefined,
-): Entrance | undefined {
+): Entrance {
   const name = wanted ?? current ?? (contexts.length === 1 ? contexts[0]!.name : undefined);
   const names = contexts.map((one) => one.name).sort();
   const known =

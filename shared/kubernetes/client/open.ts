@@ -18,6 +18,7 @@ export async function openCluster(
 ): Promise<Cluster> {
   const entrance = await findEntrance(options);
   const { env, signal, secret } = options;
+  maskProxy(entrance.cluster.proxyUrl, secret);
   const transport = new Transport(entrance, { env, userAgent: 'slipway' });
   const way: Way = {
     name: entrance.name,
@@ -39,4 +40,9 @@ function once(tell: (text: string) => void): (text: string) => void {
     told.add(text);
     tell(text);
   };
+}
+
+function maskProxy(url: string | undefined, secret: (value: string) => void): void {
+  const password = url === undefined ? '' : new URL(url).password;
+  for (const one of new Set([password, decodeURIComponent(password)])) if (one !== '') secret(one);
 }

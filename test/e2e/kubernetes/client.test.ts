@@ -323,8 +323,11 @@ describeWith('the cluster client', { kubernetes: lab }, ({ kubernetes: lab }) =>
   test('says that a proxy does not accept the login', async () => {
     await using tunnel = await Tunnel.socks();
     const proxy = tunnel.url.replace('p%40ss', 'wrong');
-    await using cluster = await opened({ kubeconfig: configured({ 'proxy-url': proxy }) });
+    const secrets: string[] = [];
+    const secret = (value: string) => secrets.push(value);
+    await using cluster = await opened({ kubeconfig: configured({ 'proxy-url': proxy }), secret });
     await expect(cluster.version()).rejects.toThrow('it does not accept the login');
+    expect(secrets).toContain('wrong');
   });
 
   test('checks the name of the server, or the one that it was told', async () => {
