@@ -96,7 +96,7 @@ export const selectorService: RuleDefinition = {
   name: 'selector-service',
   level: 'error',
   finds:
-    'a Service whose selector matches no workload of the manifests or the namespace (error), or several (warning), or whose `targetPort` names a port that the pods do not have',
+    'a Service whose selector matches no workload of the manifests or the namespace, or several (both a warning), or whose `targetPort` names a port that the pods do not have',
   why: 'requests are refused, or reach pods of another program',
   fix: 'the labels of the workload’s template, and its port’s name',
   *find(scene) {
@@ -162,13 +162,6 @@ function* selectsNothing(
     close === undefined || wrong === undefined
       ? ''
       : ` The nearest is ${formatId(close.id)}, whose pods carry ${formatLabels(pick(close.labels, [wrong]))}.`;
-  // Nobody can say that there will be none without the cluster, beside kinds whose controllers make pods of their own, or where
-  // these manifests bring no workload and another run may.
-  const sure =
-    scene.facts !== undefined &&
-    unknown === undefined &&
-    !hasCustomKinds(scene) &&
-    scene.workloads.some(({ id }) => id.namespace === service.id.namespace);
   const where =
     scene.facts === undefined
       ? 'of these manifests'
@@ -182,7 +175,8 @@ function* selectsNothing(
     ...(close !== undefined && {
       fix: `selector:\n${yamlLabels({ ...selector, ...pick(close.labels, Object.keys(selector)) }, '  ')}`,
     }),
-    ...(!sure && { atMost: 'warning' as const }),
+    // Controllers and other releases make pods too, later: only a hint that this Service is meant for these workloads.
+    atMost: 'warning' as const,
   };
 }
 
@@ -202,10 +196,6 @@ function closest(
   );
   return best === undefined || score(best) === 0 ? undefined : best;
 }
-
-const BUILT_IN = /^(?:v1|(?:apps|batch|autoscaling|policy|extensions)\/.+|.+\.k8s\.io\/.+)$/;
-const hasCustomKinds = ({ manifests }: Scene): boolean =>
-  manifests.some(({ object }) => !BUILT_IN.test(object.apiVersion));
 
 function* selectsSeveral(
   service: Known,

@@ -226,7 +226,7 @@ describe('selectors', () => {
   it('finds a Service that selects nothing, with the nearest workload', async () => {
     const text = and(service('app: wbe'), deployment());
     const [found] = await find('selector-service', text, cluster(34));
-    expect(found).toMatchObject({ level: 'error', location: { line: 5 } });
+    expect(found).toMatchObject({ level: 'warning', location: { line: 5 } });
     expect(found?.message).toBe(
       'Service shop/web selects app=wbe, which matches no workload of the manifests or the namespace. The nearest is Deployment shop/web, whose pods carry app=web.',
     );
