@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { DaemonSet, ReplicaSet, StatefulSet } from 'kubernetes-types/apps/v1.d.ts';
 import type { PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts';
 import type { KubeObject } from '../../kubernetes/index.ts';
@@ -6,24 +5,25 @@ import { controllerOf, type Live, type PodState, type WorkloadState } from './mo
 
 const HASH = 'pod-template-hash';
 const REVISION = 'controller-revision-hash';
+const NUMBER = 'deployment.kubernetes.io/revision';
 
 /** The ReplicaSet of the template that a Deployment has now: the oldest one with that template, as its controller decides. */
 export function newReplicaSet(workload: WorkloadState): Live<ReplicaSet> | undefined {
-  const template = templateOf(workload.live ?? workload.target);
+  const wanted = fingerprint(templateOf(workload.live ?? workload.target));
+  const created = (set: Live<ReplicaSet>) => Date.parse(set.metadata.creationTimestamp ?? '');
   return [...workload.replicaSets.values()]
-    .filter((set) => isDeepStrictEqual(withoutHash(set.spec?.template), withoutHash(template)))
-    .sort(
-      (a, b) =>
-        Date.parse(a.metadata.creationTimestamp ?? '') - Date.parse(b.metadata.creationTimestamp ?? ''),
-    )
-    .at(0);
+    .filter(({ spec }) => fingerprint(spec?.template) === wanted)
+    .reduce<Live<ReplicaSet> | undefined>(
+      (oldest, set) => (oldest === undefined || created(set) < created(oldest) ? set : oldest),
+      undefined,
+    );
 }
 
 /** The name of the revision that is rolled out: a Deployment’s number, the hash of a StatefulSet’s or a DaemonSet’s revision. */
 export function revisionOf(workload: WorkloadState): string | undefined {
   switch (workload.id.kind) {
     case 'Deployment':
-      return newReplicaSet(workload)?.metadata.annotations?.['deployment.kubernetes.io/revision'];
+      return newReplicaSet(workload)?.metadata.annotations?.[NUMBER];
     case 'StatefulSet':
       return statefulRevision(workload);
     case 'DaemonSet':
@@ -41,15 +41,9 @@ function statefulRevision({ live }: WorkloadState): string | undefined {
 
 /** The ControllerRevision that holds the template of now; they are numbered, and a template that comes back gets a new number. */
 function daemonRevision(workload: WorkloadState) {
-  const template = withoutNulls(templateOf(workload.live ?? workload.target));
+  const wanted = fingerprint(templateOf(workload.live ?? workload.target));
   return [...workload.revisions.values()]
-    .filter((one) => {
-      const { $patch: _, ...held } = ((one.data as { spec?: { template?: object } })?.spec?.template ??
-        {}) as {
-        $patch?: string;
-      };
-      return isDeepStrictEqual(withoutNulls(held), template);
-    })
+    .filter(({ data }) => fingerprint((data as { spec?: { template?: object } })?.spec?.template) === wanted)
     .sort((a, b) => a.revision - b.revision)
     .at(-1);
 }
@@ -84,15 +78,26 @@ export function belongsToRevision(workload: WorkloadState): (pod: PodState) => b
 export const templateOf = (workload: KubeObject): PodTemplateSpec | undefined =>
   (workload.spec as { template?: PodTemplateSpec } | undefined)?.template;
 
-function withoutHash(template: PodTemplateSpec | undefined): unknown {
-  const { [HASH]: _, ...labels } = template?.metadata?.labels ?? {};
-  return withoutNulls({ ...template, metadata: { ...template?.metadata, labels } });
+const prints = new WeakMap<object, string>();
+
+/** One text for templates that mean the same. Objects do not change once they are told, so each is read once. */
+export function fingerprint(template: PodTemplateSpec | undefined): string {
+  if (template === undefined) return '';
+  const known = prints.get(template);
+  if (known !== undefined) return known;
+  const { [HASH]: _, ...labels } = template.metadata?.labels ?? {};
+  const { $patch: __, ...fields } = template as { $patch?: string } & PodTemplateSpec;
+  const print = JSON.stringify({ ...fields, metadata: { ...template.metadata, labels } }, inOrder);
+  prints.set(template, print);
+  return print;
 }
 
-/** A template that was written by another version of the server differs in fields that say nothing. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== 'object' || value === null) return value;
-  const fields = Object.entries(value).filter(([, field]) => field !== null && field !== undefined);
-  return Object.fromEntries(fields.map(([name, field]) => [name, withoutNulls(field)]));
-}
+/** Names in one order, and without nulls: another version of the server writes them so. */
+const inOrder = (_: string, value: unknown): unknown =>
+  typeof value !== 'object' || value === null || Array.isArray(value)
+    ? value
+    : Object.fromEntries(
+        Object.entries(value)
+          .filter(([, field]) => field !== null)
+          .sort(([a], [b]) => (a < b ? -1 : 1)),
+      );

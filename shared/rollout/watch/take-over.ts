@@ -1,7 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { KubeObject } from '../../kubernetes/index.ts';
 import type { WorkloadState } from './model.ts';
-import { templateOf } from './revision.ts';
+import { fingerprint, templateOf } from './revision.ts';
 
 /** How somebody else made a rollout void, and who where the object says so. */
 export interface TakeOver {
@@ -19,7 +18,7 @@ export function takeOver({ target, live, deleted }: WorkloadState): TakeOver | u
   if (target.metadata.uid !== undefined && live.metadata.uid !== target.metadata.uid)
     return { how: 'replaced', by: lastWriter(live) };
   if ((live.metadata.generation ?? 0) <= (target.metadata.generation ?? 0)) return undefined;
-  return isDeepStrictEqual(templateOf(live), templateOf(target))
+  return fingerprint(templateOf(live)) === fingerprint(templateOf(target))
     ? undefined
     : { how: 'changed', by: lastWriter(live) };
 }

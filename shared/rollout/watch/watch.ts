@@ -9,7 +9,7 @@ import {
 } from '../../kubernetes/index.ts';
 import { type Diagnosis, deadlineCause, diagnose, inOrder } from '../diagnosis/diagnose.ts';
 import type { Cause, Observation, Outcome, PodTimeline, WorkloadProgress } from '../outcome.ts';
-import { completionOf, progressOf } from './completion.ts';
+import { type Completion, completionOf, progressOf } from './completion.ts';
 import { type Source, sourcesFor } from './feeds.ts';
 import { createInquiry } from './inquiry.ts';
 import { createLines } from './lines.ts';
@@ -60,6 +60,9 @@ class Observer {
   readonly #unsynced: Set<Source>;
   readonly #touched = new Set<WorkloadState>();
   readonly #diagnoses = new Map<WorkloadState, Diagnosis>();
+  /** What was last judged of each workload; only those that were touched are judged again. */
+  readonly #completions = new Map<WorkloadState, Completion>();
+  readonly #steady = new Map<WorkloadState, number>();
   readonly #shown = new Map<WorkloadState, string>();
   readonly #lines;
   readonly #inquiry;
@@ -207,13 +210,15 @@ class Observer {
     const before = this.#diagnoses.get(workload) ?? NOTHING;
     const diagnosis = diagnose(this.#model, workload, before.sightings, now, this.#options.patience);
     this.#diagnoses.set(workload, diagnosis);
+    this.#completions.set(workload, completionOf(workload));
+    this.#steady.set(workload, steadyAt(workload) ?? 0);
     this.#inquiry.ask(workload, diagnosis.suspected);
   }
 
   #conclude(now: number): void {
     const workloads = [...this.#model.workloads.values()];
-    const completions = workloads.map(completionOf);
-    const steady = Math.max(0, ...workloads.map((workload) => steadyAt(workload) ?? 0));
+    const completions = workloads.map((workload) => this.#completions.get(workload)!);
+    const steady = Math.max(...this.#steady.values());
     if (completions.every(({ kind }) => kind === 'complete') && steady <= now) {
       this.#settled.resolve({ kind: 'complete' });
       return;
@@ -269,7 +274,7 @@ class Observer {
   #wake(now: number): void {
     clearTimeout(this.#timer);
     const due = [...this.#model.workloads.values()].flatMap((workload) =>
-      [this.#diagnoses.get(workload)?.due, steadyAt(workload)].flatMap((at) =>
+      [this.#diagnoses.get(workload)?.due, this.#steady.get(workload)].flatMap((at) =>
         at === undefined || at <= now || at === Number.POSITIVE_INFINITY ? [] : [{ workload, at }],
       ),
     );
