@@ -35,7 +35,7 @@ describeWith('the cluster client', { kubernetes: lab }, ({ kubernetes: lab }) =>
     const cluster = config.clusters[0].cluster;
     const ca = Buffer.from(cluster['certificate-authority-data'], 'base64').toString('utf8');
     const user = await lab.asUser(namespace.name, {
-      clusterRules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }],
+      rules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }],
     });
     entrance = { server: cluster.server, ca, token: user.token };
   });
