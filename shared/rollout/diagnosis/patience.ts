@@ -99,8 +99,8 @@ export const CAUSE_GUIDE: Readonly<
   },
   readiness: {
     shows: 'The readiness probe fails beyond its own budget (initialDelay + failureThreshold × period).',
-    patience: 60_000,
-    because: 'Slow starts look the same; a definite answer such as 404 has 2 s.',
+    patience: 120_000,
+    because: 'Slow starts look the same; an answer that waiting does not change, such as 404, has 2 s.',
     next: 'See why the probe is answered so; a slow start wants a startup probe.',
   },
   liveness: {

@@ -7,6 +7,7 @@ export const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet', 'Job'] as co
 /** What is waited for: a workload as the API answered when it was applied, with its uid and generation. */
 export type Target = KubeObject;
 
+/** How a rollout is watched. */
 export interface WatchOptions {
   readonly patience: Patience;
   /** Milliseconds for all targets together, after which those that are not complete fail with `deadline`. */
