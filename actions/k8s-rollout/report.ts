@@ -108,8 +108,9 @@ function reportOne(run: ClusterRun, place: Place): Block[] {
     ...workloads(run),
     ...checks(run),
     ...(planned ? access(run.missing) : []),
-    ...(short ? (planned ? fixes(run.findings) : []) : findings(run.findings)),
+    ...(short ? [] : findings(run.findings)),
     ...changeBlocks(run, folded),
+    ...(short && planned ? fixes(run.findings) : []),
     ...folded('Pods over time', run.observation === undefined ? [] : timelineOf(run.observation)),
     ...(run.undo === undefined || (short && run.result === 'undone')
       ? []
@@ -132,7 +133,7 @@ export function verdict(run: ClusterRun): string {
     case 'planned':
       return `Would be rolled out to ${where}: ${countChanges(run.changes) || 'nothing changes'}.`;
     case 'undone':
-      return `Failed in ${where} and undone: ${cause}.${serves}`;
+      return `Not rolled out to ${where}, and undone: ${cause}.${serves}`;
     case 'failed':
       return `Failed in ${where}: ${cause}.${serves}`;
     case 'unknown':
