@@ -1,3 +1,4 @@
+import { normalize } from 'node:path/posix';
 import { type Check, parseChecks } from '../../shared/gate/index.ts';
 import { Failure, type Inputs } from '../../shared/host/index.ts';
 import {
@@ -170,6 +171,12 @@ function readGitops(inputs: RolloutInputs, access: Access): GitopsTarget {
     throw new Failure(
       `Input "gitops" names the folder "${gitops.slice(colon + 1)}"; accepted is one below the top of the repository, such as deploy/production.`,
     );
+  // Files that are rendered among those that they are rendered from would be read as the user's own by the next run.
+  const source = branch === undefined ? inputs.manifests.find((one) => holds(one, folder)) : undefined;
+  if (source !== undefined)
+    throw new Failure(
+      `Input "gitops" names the folder "${folder}", which is among the manifests ("${source}"); give one of its own.`,
+    );
   if (branch !== undefined && !isBranch(branch))
     throw new Failure(
       `Input "gitops" names the branch "${branch}"; accepted is a name that git takes, as in production:deploy.`,
@@ -182,6 +189,11 @@ function readGitops(inputs: RolloutInputs, access: Access): GitopsTarget {
     folder,
     push: inputs['gitops-push'],
   };
+}
+
+function holds(source: string, folder: string): boolean {
+  const outer = normalize(source).replace(/\/+$/, '');
+  return outer === '.' || outer === folder || folder.startsWith(`${outer}/`);
 }
 
 /** As git check-ref-format has it, for the names that people give branches. */

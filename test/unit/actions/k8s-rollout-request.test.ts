@@ -58,8 +58,8 @@ describe('the request', () => {
   });
 
   it.each([
-    ['deploy/production', undefined, 'deploy/production'],
-    ['./deploy/', undefined, 'deploy'],
+    ['clusters/production', undefined, 'clusters/production'],
+    ['./clusters/', undefined, 'clusters'],
     ['env/production:apps/shop', 'env/production', 'apps/shop'],
     ['production:', 'production', '.'],
     ['production:.', 'production', '.'],
@@ -107,6 +107,7 @@ describe('a wrong input', () => {
     [{ gitops: 'd', contexts: 'a' }, 'Inputs "gitops" and "contexts" are both given'],
     [{ gitops: 'd', checks: 'tcp://x:1' }, 'Inputs "gitops" and "checks" are both given'],
     [{ gitops: '../d' }, 'Input "gitops" names the folder "../d"'],
+    [{ gitops: './deploy/rendered' }, 'which is among the manifests ("deploy"); give one of its own.'],
     [{ gitops: '/d' }, 'Input "gitops" names the folder "/d"'],
     [{ gitops: 'main:.git/hooks' }, 'Input "gitops" names the folder ".git/hooks"'],
     [{ gitops: '--upload-pack=x:d' }, 'Input "gitops" names the branch "--upload-pack=x"'],
