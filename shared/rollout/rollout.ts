@@ -206,6 +206,9 @@ export interface Watching {
   readonly patience: Patience;
 }
 
+/** The least time for the way back, in ms: that of the way on may have been what was too short. */
+const UNDO_TIME = 300_000;
+
 /** The way back of an attempt, as far as there is one. */
 async function goBack(
   cluster: Cluster,
@@ -225,7 +228,8 @@ async function goBack(
   follow.onPhase('undoing', `going back to revision ${to}: ${because}`);
   const begun = await beginUndo(cluster, stored, because, follow);
   if (follow.signal.aborted) return { kind: 'begun', to };
-  const observation = await watch(cluster, begun.applied, request, follow);
+  const timeout = Math.max(request.timeout, UNDO_TIME);
+  const observation = await watch(cluster, begun.applied, { ...request, timeout }, follow);
   if (follow.signal.aborted) return { kind: 'begun', to };
   if (observation.outcome.kind !== 'complete') {
     const { outcome } = observation;

@@ -142,7 +142,7 @@ class Term implements Lease {
         leaseDurationSeconds: this.#duration / 1000,
         acquireTime: now,
         renewTime: now,
-        leaseTransitions: (found?.spec?.leaseTransitions ?? -1) + 1,
+        leaseTransitions: found === undefined ? 0 : (found.spec?.leaseTransitions ?? 0) + 1,
       },
     };
     try {
@@ -150,11 +150,13 @@ class Term implements Lease {
       this.#renewed = at;
       return true;
     } catch (error) {
-      if (
-        error instanceof ApiError &&
-        (error.status === 409 || (error.status === 404 && found !== undefined))
-      )
-        return false;
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 409 || (error.status === 404 && found !== undefined)) return false;
+      if (error.status === 404)
+        throw new Failure(
+          `Namespace ${namespace} is not in ${this.#cluster.name}; add it to the manifests, make it, or name another one with namespace.`,
+          { cause: error },
+        );
       throw error;
     }
   }
