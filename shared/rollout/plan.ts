@@ -86,7 +86,8 @@ export async function planRollout(
   const marked = withRelease(objects, release);
   const manifests = configured.map((manifest, index) => ({ ...manifest, object: marked[index]! }));
   const stored = await recordFor(cluster, release, request.namespace);
-  const { pruned } = leaving(stored.record, manifests, request.prune);
+  const leave = leaving(stored.record, manifests, request.prune);
+  const pruned = [...(await readLive(cluster, leave.pruned)).values()].map(idOf);
   const [{ findings, missing }, { changes, refusals }] = await Promise.all([
     preflight(cluster, manifests, {
       levels: request.rules,
@@ -110,7 +111,7 @@ export async function planRollout(
     revision,
     findings,
     missing,
-    changes,
+    changes: [...changes, ...pruned.map(removal)],
     refusals,
     pruned,
     live,
@@ -133,6 +134,14 @@ async function recordFor(cluster: Cluster, release: string, namespace: string): 
     return { record: emptyRecord(release, namespace), version: undefined };
   }
 }
+
+const removal = (id: ObjectId): ObjectChange => ({
+  id,
+  kind: 'remove',
+  fields: [],
+  basis: 'compared',
+  conflicts: [],
+});
 
 function revisionOf(objects: readonly KubeObject[], record: ReleaseRecord, run: string): Revision {
   const held = hold(objects);

@@ -168,7 +168,7 @@ async function conclusionOf(
   };
   if (ending.kind === 'proven') {
     const leave = leaving(stored.record, plan.manifests, plan.request.prune);
-    const { removed } = await conclude(cluster, stored, leave, follow);
+    const { removed } = await conclude(cluster, stored, leave, follow.onLine);
     return {
       ...known,
       result: 'complete',
@@ -226,23 +226,25 @@ async function goBack(
   if (!isUndoable(stored)) throw new Error('No proven revision in a record that is to be undone');
   const to = stored.record.proven.number;
   follow.onPhase('undoing', `going back to revision ${to}: ${because}`);
-  const begun = await beginUndo(cluster, stored, because, follow);
-  if (follow.signal.aborted) return { kind: 'begun', to };
-  const timeout = Math.max(request.timeout, UNDO_TIME);
-  const observation = await watch(cluster, begun.applied, { ...request, timeout }, follow);
-  if (follow.signal.aborted) return { kind: 'begun', to };
-  if (observation.outcome.kind !== 'complete') {
+  try {
+    const begun = await beginUndo(cluster, stored, because, follow);
+    if (follow.signal.aborted) return { kind: 'begun', to };
+    const timeout = Math.max(request.timeout, UNDO_TIME);
+    const observation = await watch(cluster, begun.applied, { ...request, timeout }, follow);
+    if (follow.signal.aborted) return { kind: 'begun', to };
     const { outcome } = observation;
+    if (outcome.kind === 'complete') {
+      await endUndo(cluster, begun.stored);
+      return { kind: 'complete', to, observation };
+    }
     const words = outcome.kind === 'failed' ? outcome.causes[0].message : outcome.because;
-    return {
-      kind: 'failed',
-      to,
-      because: `Revision ${to} was applied again and does not come up: ${words}`,
-      observation,
-    };
+    const failed = `Revision ${to} was applied again and does not come up: ${words}`;
+    return { kind: 'failed', to, because: failed, observation };
+  } catch (error) {
+    if (!isExpected(error)) throw error;
+    const failed = `Revision ${to} could not be applied again: ${(error as Error).message}`;
+    return { kind: 'failed', to, because: failed, observation: undefined };
   }
-  await endUndo(cluster, begun.stored);
-  return { kind: 'complete', to, observation };
 }
 
 function whyNot({ record: { proven, attempt, release } }: Attempted, undo: boolean): string | undefined {
@@ -307,7 +309,7 @@ async function proveAgain(cluster: Cluster, plan: RolloutPlan, follow: Follow): 
   const { proven } = plan.stored.record;
   const objects = [...plan.live.values()];
   const applied = objects.map((object): AppliedObject => ({ id: idOf(object), result: 'unchanged', object }));
-  follow.onPhase('watching', `nothing differs from revision ${proven?.number}`);
+  follow.onLine(undefined, `nothing differs from revision ${proven?.number}`);
   const observation = await watch(cluster, applied, plan.request, follow);
   const { outcome } = observation;
   const checks = outcome.kind === 'complete' ? plan.request.checks : undefined;

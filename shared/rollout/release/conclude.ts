@@ -18,13 +18,14 @@ export async function conclude(
   cluster: Cluster,
   stored: Attempted,
   { pruned, dropped }: { readonly pruned: readonly ObjectId[]; readonly dropped: readonly ObjectId[] },
-  { signal, onLine }: Follow,
+  onLine: Follow['onLine'],
 ): Promise<{ readonly stored: StoredRecord; readonly removed: readonly AppliedObject[] }> {
   const { proven, attempt, history: before } = stored.record;
   const { revision, created } = attempt;
   const own = revision.objects.map((object) => keyOf(idOf(object)));
+  // What is proven is no longer cancelled: the signal is not the user's.
   const removed = [
-    ...(await removeAll(cluster, pruned, { signal })),
+    ...(await removeAll(cluster, pruned, { signal: new AbortController().signal })),
     ...(await removeCreated(cluster, without(created, own, keyOf), onLine)),
   ];
   const past = proven === undefined ? before : [pastOf(proven), ...before];

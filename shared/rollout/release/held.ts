@@ -10,6 +10,7 @@ import {
   LABEL_GENERATION_OF,
   type ObjectId,
 } from '../../kubernetes/index.ts';
+import { inParallel } from '../apply/in-parallel.ts';
 import type { Revision } from './record.ts';
 
 /** On a ConfigMap or Secret in a record: the name of the copy that keeps its value. */
@@ -56,12 +57,13 @@ export async function keepGenerations(
   release: string,
 ): Promise<void> {
   const missing = new Set(wanted.map(keyOf));
-  for (const object of objects) {
+  const copies = [...objects].flatMap((object) => {
     const copy = generationOf(object, release);
     // In the name mode an object is its own copy, and is applied with the others.
-    if (copy === undefined || copy.metadata.name === object.metadata.name) continue;
-    if (missing.delete(keyOf(idOf(copy)))) await makeCopy(cluster, copy);
-  }
+    if (copy === undefined || copy.metadata.name === object.metadata.name) return [];
+    return missing.delete(keyOf(idOf(copy))) ? [copy] : [];
+  });
+  await inParallel(copies, (copy) => makeCopy(cluster, copy));
 }
 
 async function makeCopy(cluster: Cluster, copy: KubeObject): Promise<void> {
@@ -77,7 +79,7 @@ export async function restored(
   cluster: Cluster,
   objects: readonly KubeObject[],
 ): Promise<readonly KubeObject[]> {
-  return await Promise.all(objects.map((object) => withValues(cluster, object)));
+  return await inParallel(objects, (object) => withValues(cluster, object));
 }
 
 async function withValues(cluster: Cluster, held: KubeObject): Promise<KubeObject> {
@@ -107,7 +109,8 @@ export async function dropGenerations(
   const gone = new Map(
     before.flatMap((revision) => (revision?.generations ?? []).map((id) => [keyOf(id), id])),
   );
-  for (const [key, id] of gone) if (!needed.has(key)) await removeCopy(cluster, id);
+  const ids = [...gone].flatMap(([key, id]) => (needed.has(key) ? [] : [id]));
+  await inParallel(ids, (id) => removeCopy(cluster, id));
 }
 
 /** Only what says of itself that it is a generation: a name alone is no proof. */
