@@ -16,6 +16,7 @@ export const guard = (cluster: Cluster, lease: Lease): Cluster =>
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
+      if (name === 'within') return (signal: AbortSignal) => guard(target.within(signal), lease);
       if (!CHANGES.has(name)) return value.bind(target);
       return async (...given: unknown[]) => {
         await lease.hold();

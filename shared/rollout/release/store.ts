@@ -43,19 +43,22 @@ export async function writeRecord(
     },
     ...content,
   };
-  try {
-    const written = await (version === undefined ? cluster.create(object) : cluster.replace(object));
-    return { record, version: written.metadata.resourceVersion };
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    // Where the answer to a write was lost, its repetition is refused because of the write itself.
-    const found = await cluster.get(id);
-    if (isDeepStrictEqual(found?.binaryData, content.binaryData))
-      return { record, version: found?.metadata.resourceVersion };
-    throw new Failure(
-      `${formatId(id)} was changed by someone else while this run held release ${release}; nothing further was changed, run again.`,
-      { cause: error },
-    );
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const written = await (version === undefined ? cluster.create(object) : cluster.replace(object));
+      return { record, version: written.metadata.resourceVersion };
+    } catch (error) {
+      // Over a version, or where there was none, a write can be tried again without harm when its answer was lost.
+      if (!isRefusal(error) && error instanceof Failure && attempt < 3) continue;
+      if (!isRefusal(error)) throw error;
+      const found = await cluster.get(id);
+      if (isDeepStrictEqual(found?.binaryData, content.binaryData))
+        return { record, version: found?.metadata.resourceVersion };
+      throw new Failure(
+        `${formatId(id)} was changed by someone else while this run held release ${release}; nothing further was changed, run again.`,
+        { cause: error },
+      );
+    }
   }
 }
 

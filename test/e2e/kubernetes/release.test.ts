@@ -78,6 +78,47 @@ describeWith('a release in a real cluster', parts, ({ kubernetes: lab, registry 
     expect(record.proven?.run).not.toBe(record.history[0]?.run);
   });
 
+  test.concurrent('changes nothing where nothing differs, and deletes what is dropped when it may', async () => {
+    const { name: own } = open.use(await lab.namespace('release-same'));
+    const { pinned: image } = await registry.publish({ repository: 'same', version: 'v1' });
+    const step = (value: string, more: readonly string[], prune = false) => ({
+      objects: release({ namespace: own, image, value, more }),
+      prune,
+    });
+    const { answers, stderr } = await rollOut({
+      kubeconfig: lab.kubeconfig,
+      namespace: own,
+      run: 'https://ci.example/1',
+      steps: [
+        step('one', ['extra']),
+        step('one', ['extra']),
+        step('two', []),
+        step('three', []),
+        step('three', [], true),
+      ],
+    });
+    expect(stderr).toBe('');
+    expect(answers.map(({ result, revision }) => [result, revision])).toEqual([
+      ['complete', 1],
+      ['complete', 1],
+      ['complete', 2],
+      ['complete', 3],
+      ['complete', 4],
+    ]);
+    expect(answers[1]!.changes).toEqual([]);
+    expect(answers[3]!.changes.map(({ what }) => what)).not.toContain('remove ConfigMap/extra');
+    expect(answers[4]!.changes.map(({ what }) => what)).toContain('remove ConfigMap/extra');
+    const names = (await cluster.list({ apiVersion: 'v1', kind: 'ConfigMap', namespace: own })).map(
+      ({ metadata }) => metadata.name,
+    );
+    expect(names).not.toContain('extra');
+    // The history is one revision long, and that one is of the same value.
+    expect(names.filter((name) => name.startsWith('settings-'))).toHaveLength(1);
+    const { record } = await readRecord(cluster, 'web', own);
+    expect(record.history.map(({ number }) => number)).toEqual([3]);
+    expect(JSON.stringify(record)).not.toMatch(/secret-three|c2VjcmV0LXRocmVl/);
+  });
+
   test.concurrent('a run that may not wait is refused with the name of the other one', async () => {
     await using _ = await acquireLease(cluster, options('busy'));
     await expect(acquireLease(cluster, options('busy', { run: 'me@here' }))).rejects.toThrow(
