@@ -120,7 +120,11 @@ async function generated(): Promise<ReadonlyMap<string, string>> {
     files.set(paths.manifest, manifest(definition));
     files.set(paths.page, fillMarkers(withInputs, 'outputs', outputTable(definition), paths.page));
   }
-  const schema = configSchema({ build: definitions['go-build']!, image: definitions['docker-multistage']! });
+  const schema = configSchema({
+    build: definitions['go-build']!,
+    image: definitions['docker-multistage']!,
+    rollout: definitions['k8s-rollout']!,
+  });
   return files.set('slipway.schema.json', `${JSON.stringify(schema, null, 2)}\n`);
 }
 

@@ -17,10 +17,12 @@ export interface Config {
   readonly build: Readonly<Record<string, string>>;
   /** undefined when the file says `image: false`. */
   readonly image: Readonly<Record<string, string>> | undefined;
+  /** undefined when the file has no such section, or says `rollout: false`. */
+  readonly rollout: Readonly<Record<string, string>> | undefined;
 }
 
 /** The actions that a section of slipway.yml configures: each input of the action is a key of the section. */
-export type Sections = Readonly<Record<'build' | 'image', ActionDefinition>>;
+export type Sections = Readonly<Record<'build' | 'image' | 'rollout', ActionDefinition>>;
 
 /** Inputs that slipway.yml leaves to the command line or to the pipeline itself. */
 export const LEFT_TO_THE_RUN: ReadonlySet<string> = new Set([
@@ -29,6 +31,10 @@ export const LEFT_TO_THE_RUN: ReadonlySet<string> = new Set([
   'load',
   'working-directory',
   'github-token',
+  'kubeconfig',
+  'server',
+  'token',
+  'certificate-authority',
 ]);
 
 type Yaml = typeof import('yaml');
@@ -49,7 +55,7 @@ export async function readConfig(
   if (!existsSync(path)) {
     if (name !== '')
       throw new Failure(`There is no configuration file ${file}; leave "config" out to go by the defaults.`);
-    return { file: undefined, name: undefined, build: {}, image: {} };
+    return { file: undefined, name: undefined, build: {}, image: {}, rollout: undefined };
   }
   const yaml = await import('yaml');
   return interpret(file, entries(yaml, file, readFileSync(path, 'utf8')), sections);
@@ -60,13 +66,15 @@ function interpret(
   top: readonly (Entry & { readonly entries: readonly Entry[] })[],
   sections: Sections,
 ): Config {
-  let config: Config = { file, name: undefined, build: {}, image: {} };
+  let config: Config = { file, name: undefined, build: {}, image: {}, rollout: undefined };
   for (const entry of top) {
     if (entry.key === 'name') config = { ...config, name: scalar(entry) };
     else if (entry.key === 'build') config = { ...config, build: section(entry, sections.build) };
     else if (entry.key === 'image')
       config = { ...config, image: entry.value === 'false' ? undefined : section(entry, sections.image) };
-    else throw unknownKey(entry, ['name', 'build', 'image']);
+    else if (entry.key === 'rollout')
+      config = { ...config, rollout: entry.value === 'false' ? undefined : section(entry, sections.rollout) };
+    else throw unknownKey(entry, ['name', 'build', 'image', 'rollout']);
   }
   return config;
 }
@@ -170,7 +178,7 @@ function entries(
   };
   if (document.contents !== null && !yaml.isMap(document.contents))
     throw new Failure(
-      `${file} holds ${show(document.toJS())}; accepted is a mapping with the keys name, build and image.`,
+      `${file} holds ${show(document.toJS())}; accepted is a mapping with the keys name, build, image and rollout.`,
       { location: place(0) },
     );
   return read(document.contents);

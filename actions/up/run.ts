@@ -11,8 +11,10 @@ import { type ImageRun, referenceOf, runImage } from '../docker-multistage/run.t
 import { hasStepCaches, StepCaches, saveStepCaches } from '../go-build/caches.ts';
 import { buildWithCaches, planWithCaches } from '../go-build/run.ts';
 import { openStore } from '../go-build/store.ts';
+import { post as finishRollout } from '../k8s-rollout/run.ts';
 import { buildRequests, layOutStages, plannedFor, stageFolder } from './programs.ts';
 import { reportPlan, reportRun } from './report.ts';
+import { rollOut } from './rollout.ts';
 import { openService, type Service, type ServiceImage, type UpInputs } from './service.ts';
 import { readStages, type StagesReading } from './stages.ts';
 
@@ -39,12 +41,14 @@ export async function main(host: Host, inputs: UpInputs): Promise<void> {
   tell(host, service, builds, plans, image);
   const milliseconds = performance.now() - started;
   await host.summarize(summary(reportRun({ service, reading, builds, image, milliseconds })));
+  await rollOut(host, service, image);
 }
 
 /** Saves what the run gained for the next one, also after a failure. */
 export async function post(host: Host, inputs: UpInputs): Promise<void> {
+  const { build, image, rollout } = await openService(host, inputs);
+  if (rollout.kind === 'rollout') await finishRollout(host, rollout.inputs);
   if (!hasStepCaches(host) && !hasLiftCaches(host)) return;
-  const { build, image } = await openService(host, inputs);
   await saveStepCaches(host, () => openStore(host, build));
   if (image.kind === 'image') await saveLiftCaches(host, image.inputs);
 }

@@ -21,6 +21,11 @@ export function configSchema(sections: Sections): Schema {
         description: 'How the image is built: the inputs of docker-multistage; false for no image.',
         oneOf: [{ const: false }, section(sections.image, 'The inputs of docker-multistage.')],
       },
+      rollout: {
+        description:
+          'How the published image is rolled out: the inputs of k8s-rollout; without it, nothing is.',
+        oneOf: [{ const: false }, section(sections.rollout, 'The inputs of k8s-rollout.')],
+      },
     },
   };
 }

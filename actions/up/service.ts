@@ -17,6 +17,8 @@ import { readRequest } from '../docker-multistage/request.ts';
 import { cacheFolder, type ImageInputs } from '../docker-multistage/run.ts';
 import { definition as buildDefinition } from '../go-build/definition.ts';
 import type { GoBuildInputs } from '../go-build/request.ts';
+import { definition as rolloutDefinition } from '../k8s-rollout/definition.ts';
+import type { RolloutInputs } from '../k8s-rollout/run.ts';
 import { type Config, readConfig } from './config.ts';
 import type { definition } from './definition.ts';
 
@@ -30,6 +32,13 @@ export interface Service {
   readonly name: string;
   readonly build: GoBuildInputs;
   readonly image: ServiceImage | { readonly kind: 'none'; readonly because: string };
+  readonly rollout: ServiceRollout | { readonly kind: 'none'; readonly because: string };
+}
+
+export interface ServiceRollout {
+  readonly kind: 'rollout';
+  /** Without the image of this run. */
+  readonly inputs: RolloutInputs;
 }
 
 export interface ServiceImage {
@@ -47,6 +56,7 @@ export async function openService(host: Host, inputs: UpInputs): Promise<Service
   const config = await readConfig(host.workspace, directory, inputs.config, {
     build: buildDefinition,
     image: imageDefinition,
+    rollout: rolloutDefinition,
   });
   const name = nameOf(config, directory);
   const asked = inputs.targets.length > 0 ? inputs.targets : read(buildDefinition, config.build).targets;
@@ -57,7 +67,7 @@ export async function openService(host: Host, inputs: UpInputs): Promise<Service
     targets: [...new Set([...asked, ...platforms])].join(','),
     output: resolve(directory, config.build.output ?? '.slipway/bin'),
   });
-  return { directory, name, build, image };
+  return { directory, name, build, image, rollout: openRollout(host, inputs, directory, config) };
 }
 
 function checkDirectory(directory: string, given: string): void {
@@ -110,6 +120,62 @@ function openImage(host: Host, inputs: UpInputs, draft: Draft): Service['image']
     inputs: given,
     request: { ...request, state: join(directory, OWN_FOLDER) },
     spareLayout: section.layout === undefined,
+  };
+}
+
+/** What is published is rolled out where that is configured and a cluster is named: the current context of a laptop is nobody's choice. */
+function openRollout(
+  host: Host,
+  inputs: UpInputs,
+  directory: string,
+  { rollout: section, image }: Config,
+): Service['rollout'] {
+  const { rollout, push } = inputs;
+  const none = (because: string) => ({ kind: 'none', because }) as const;
+  if (rollout === 'off') return none('it is turned off');
+  if (rollout === 'auto' && section === undefined) return none('slipway.yml has no section rollout');
+  if (push.length === 0) {
+    if (rollout === 'auto') return none('the image is not published');
+    throw new Failure('Input "rollout" is on, and the image is not published; name a registry with "push".');
+  }
+  const own = [
+    'kubeconfig',
+    'context',
+    'namespace',
+    'server',
+    'token',
+    'certificate-authority',
+    'github-token',
+  ] as const;
+  const given = Object.fromEntries(
+    own.filter((name) => inputs[name] !== '').map((name) => [name, inputs[name]]),
+  );
+  const named = [
+    given.kubeconfig,
+    given.context,
+    given.server,
+    section?.context,
+    section?.contexts,
+    section?.gitops,
+  ];
+  if (rollout === 'auto' && named.every((one) => one === undefined))
+    return none(
+      'no cluster is named; give kubeconfig, context or server, or rollout: on for the current context',
+    );
+  const manifests = read(rolloutDefinition, section ?? {}).manifests;
+  return {
+    kind: 'rollout',
+    inputs: read(
+      rolloutDefinition,
+      { 'insecure-registries': image?.['insecure-registries'] ?? '' },
+      section ?? {},
+      given,
+      {
+        manifests: manifests
+          .map((one) => (one === '-' ? one : relative(host.workspace, join(directory, one)) || '.'))
+          .join('\n'),
+      },
+    ),
   };
 }
 

@@ -3,6 +3,7 @@ import { formatDuration, type Paint, pad, truncate, widthOf } from '../host/inde
 /** What a bar says by its look; both renderers keep to these five. */
 export type Tone = 'waiting' | 'working' | 'good' | 'bad' | 'leaving';
 
+/** A bar, or a part of one. */
 export interface TimelineSpan {
   /** Milliseconds since 1970. */
   readonly from: number;
@@ -12,6 +13,7 @@ export interface TimelineSpan {
   readonly label: string;
 }
 
+/** One of those that are drawn under each other, such as a pod. */
 export interface TimelineRow {
   readonly name: string;
   readonly spans: readonly TimelineSpan[];

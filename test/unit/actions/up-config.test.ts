@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { definition as goBuild } from '../../../actions/go-build/definition.ts';
+import { definition as rollout } from '../../../actions/k8s-rollout/definition.ts';
 import { type Config, readConfig, type Sections } from '../../../actions/up/config.ts';
 import { configSchema } from '../../../actions/up/schema.ts';
 import { defineAction, Failure, input } from '../../../shared/host/index.ts';
 
 const sections: Sections = {
   build: goBuild,
+  rollout,
   image: defineAction({
     name: 'docker-multistage',
     title: '',
@@ -33,9 +35,21 @@ async function read(text: string | undefined, name = ''): Promise<Config> {
 
 describe('slipway.yml', () => {
   it('is optional, and empty is as good as absent', async () => {
-    expect(await read(undefined)).toEqual({ file: undefined, name: undefined, build: {}, image: {} });
-    expect(await read('')).toEqual({ file: 'slipway.yml', name: undefined, build: {}, image: {} });
-    expect(await read('build:\nimage:\n')).toMatchObject({ build: {}, image: {} });
+    expect(await read(undefined)).toEqual({
+      file: undefined,
+      name: undefined,
+      build: {},
+      image: {},
+      rollout: undefined,
+    });
+    expect(await read('')).toEqual({
+      file: 'slipway.yml',
+      name: undefined,
+      build: {},
+      image: {},
+      rollout: undefined,
+    });
+    expect(await read('build:\nimage:\n')).toMatchObject({ build: {}, image: {}, rollout: undefined });
   });
 
   it('takes values, lists and mappings', async () => {
@@ -64,7 +78,15 @@ image:
         stamp: 'main.version={{version}}\nmain.commit={{commit}}\n',
       },
       image: { platforms: 'linux/amd64,linux/arm64', 'build-args': 'VERSION=1.10\nEMPTY=' },
+      rollout: undefined,
     });
+  });
+
+  it('says how the image is rolled out, or that it is not', async () => {
+    const text = 'rollout:\n  namespace: shop\n  checks: [http://shop/readyz]\n';
+    expect((await read(text)).rollout).toEqual({ namespace: 'shop', checks: 'http://shop/readyz' });
+    expect((await read('rollout:\n')).rollout).toEqual({});
+    expect((await read('rollout: false')).rollout).toBeUndefined();
   });
 
   it('says that there is no image', async () => {
@@ -85,6 +107,7 @@ image:
       '"image.load" is no key of slipway.yml. Accepted are file, build-args, platforms.',
       3,
     ],
+    ['a token', 'rollout:\n  token: x\n', '"rollout.token" is no key of slipway.yml.', 2],
     [
       'a wrong flag',
       'build:\n  jobs: 2\n  trimpath: maybe\n',
@@ -118,7 +141,7 @@ image:
     [
       'a list for the file',
       '- build\n',
-      'slipway.yml holds a list; accepted is a mapping with the keys name, build and image.',
+      'slipway.yml holds a list; accepted is a mapping with the keys name, build, image and rollout.',
       1,
     ],
     ['broken YAML', 'build:\n  tags: [a\n', 'slipway.yml is not valid YAML: ', 3],

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { definition as image } from '../../../actions/docker-multistage/definition.ts';
 import { definition as build } from '../../../actions/go-build/definition.ts';
+import { definition as rollout } from '../../../actions/k8s-rollout/definition.ts';
 import { readConfig } from '../../../actions/up/config.ts';
 import { definition as up } from '../../../actions/up/definition.ts';
 import { type ActionDefinition, readInput } from '../../../shared/host/index.ts';
@@ -31,6 +32,7 @@ const ACTIONS: Readonly<Record<string, ActionDefinition>> = {
   '': up,
   '/actions/go-build': build,
   '/actions/docker-multistage': image,
+  '/actions/k8s-rollout': rollout,
 };
 
 interface Step {
@@ -48,7 +50,7 @@ function stepsIn(value: unknown): Step[] {
 }
 
 const steps = pieces.flatMap(([name, text]) => stepsIn(parse(text)).map((step) => [name, step] as const));
-const configs = pieces.filter(([, text]) => /^(build|image):/m.test(text));
+const configs = pieces.filter(([, text]) => /^(build|image|rollout):/m.test(text));
 
 it('are found at all', () => {
   expect(steps.length).toBeGreaterThan(8);
@@ -77,6 +79,6 @@ it.each(publishing)('%s: logs in before it publishes', (_, text) => {
 it.each(configs)('%s: a slipway.yml is accepted', async (_, text) => {
   const folder = mkdtempSync(join(tmpdir(), 'slipway-docs-'));
   writeFileSync(join(folder, 'slipway.yml'), text);
-  await readConfig(folder, folder, 'slipway.yml', { build, image });
+  await readConfig(folder, folder, 'slipway.yml', { build, image, rollout });
   rmSync(folder, { recursive: true });
 });
