@@ -19,6 +19,7 @@ import type { CheckVerdict } from './checks.ts';
 import type { Patience } from './outcome.ts';
 import type { Finding, Level, MissingAccess, Rule } from './preflight/finding.ts';
 import { type PreflightOptions, preflight } from './preflight/preflight.ts';
+import { adopted } from './release/adopt.ts';
 import { hold } from './release/held.ts';
 import { releaseName, withRelease } from './release/name.ts';
 import { without } from './release/objects.ts';
@@ -67,6 +68,8 @@ export interface RolloutPlan {
   /** Objects of earlier revisions that the manifests no longer have and that `prune` deletes. */
   readonly pruned: readonly ObjectId[];
   readonly live: Live;
+  /** Objects of it are in the cluster that no revision has: what they are now is what an undo goes back to. */
+  readonly adopts: boolean;
   /** The cluster is as the manifests say, and this revision is the proven one: only that it works is left to be seen. */
   readonly unchanged: boolean;
   /** Why it cannot be run, one sentence each; empty when it can. */
@@ -101,8 +104,9 @@ export async function planRollout(
     }),
     diffAll(cluster, manifests, { force: parseForcePatterns(request.forceConflicts), live, signal }),
   ]);
-  const revision = revisionOf(marked, stored.record, request.run);
   const { proven, attempt } = stored.record;
+  const adopts = adopted(marked, live, stored.record).length > 0;
+  const revision = revisionOf(marked, stored.record, request.run, adopts && proven === undefined);
   return {
     request,
     release,
@@ -115,6 +119,7 @@ export async function planRollout(
     refusals,
     pruned,
     live,
+    adopts,
     unchanged:
       attempt === undefined &&
       proven?.digest === revision.digest &&
@@ -143,10 +148,15 @@ const removal = (id: ObjectId): ObjectChange => ({
   conflicts: [],
 });
 
-function revisionOf(objects: readonly KubeObject[], record: ReleaseRecord, run: string): Revision {
+function revisionOf(
+  objects: readonly KubeObject[],
+  record: ReleaseRecord,
+  run: string,
+  afterAdopted: boolean,
+): Revision {
   const held = hold(objects);
   return {
-    number: nextNumber(record),
+    number: nextNumber(record) + (afterAdopted ? 1 : 0),
     digest: digestOfObjects(held.objects),
     run,
     at: new Date().toISOString(),

@@ -1,4 +1,5 @@
 import { type Cluster, idOf, type KubeObject, keyOf } from '../../kubernetes/index.ts';
+import { intentOf } from '../apply/intent.ts';
 import type { Live } from '../apply/live.ts';
 import { adopted } from './adopt.ts';
 import { dropGenerations, hold, keepGenerations } from './held.ts';
@@ -41,10 +42,11 @@ export async function beginAttempt(
   };
   const wanted = [...(proven?.generations ?? []), ...revision.generations];
   const written = await writeRecord(cluster, stored, { ...record, attempt });
-  // What is live first: before anything was applied it still has the values that the way back needs.
+  // What is there first, as it was adopted: before anything was applied it still has the values that the way back needs.
+  const there = [...live.values()].filter(isConfiguration).map(intentOf);
   const before =
     left === undefined ? without(wanted, stored.record.proven?.generations.map(keyOf) ?? [], keyOf) : wanted;
-  await keepGenerations(cluster, before, [...live.values(), ...objects], release);
+  await keepGenerations(cluster, before, [...there, ...objects], release);
   return { ...written, record: { ...written.record, attempt } };
 }
 
@@ -106,3 +108,6 @@ export async function inPhase(
   const written = await writeRecord(cluster, stored, { ...stored.record, attempt });
   return { ...written, record: { ...written.record, attempt } };
 }
+
+const isConfiguration = ({ apiVersion, kind }: KubeObject): boolean =>
+  apiVersion === 'v1' && (kind === 'ConfigMap' || kind === 'Secret');

@@ -83,6 +83,25 @@ describeWith('a run that is killed, and then run again', parts, ({ kubernetes: l
     }
   });
 
+  test.concurrent('another one sets back what it does not have, and removes what was made', async () => {
+    const { name: namespace } = open.use(await lab.namespace('killed'));
+    const order = { kubeconfig: lab.kubeconfig, namespace, run: 'https://ci.example/1' };
+    const kill: Kill = { change: 12, when: 'after' };
+    const left = await rollOut({
+      ...order,
+      steps: [step(namespace, 'v0', ['shared']), { ...step(namespace, 'v1', ['shared', 'made']), kill }],
+    });
+    expect(left.signal).toBe('SIGKILL');
+    const dataOf = async (name: string) =>
+      (await cluster.get({ apiVersion: 'v1', kind: 'ConfigMap', namespace, name }))?.data;
+    expect([await dataOf('shared'), await dataOf('made')]).toEqual([{ of: 'v1' }, { of: 'v1' }]);
+    const next = await rollOut({ ...order, steps: [{ ...step(namespace, 'v2'), prune: false }] });
+    expect(next.answers[0]?.lines.join('\n')).toMatch(/was cut off while watching; this one takes its place/);
+    expect(next.answers[0]).toMatchObject({ result: 'complete', revision: 2 });
+    expect([await dataOf('shared'), await dataOf('made')]).toEqual([{ of: 'v0' }, undefined]);
+    expect(await servedBy(namespace)).toMatchObject({ version: 'v2', config: 'v2', file: 'secret-v2' });
+  });
+
   /** Plays a story in a namespace of its own; its last step twice when it is killed the first time. */
   async function play(steps: Story['steps'], kill: Kill | undefined) {
     const { name: namespace } = open.use(await lab.namespace('killed'));
