@@ -25,7 +25,12 @@ const HEADS: Readonly<Record<ObjectChange['kind'], string>> = {
 function fieldLines({ path, before, after, secret, lines }: FieldChange): string[] {
   if (secret) return [`!   ${path}: different`];
   if (lines !== undefined)
-    return [`    ${path}:`, ...lines.map((line) => `${line.charAt(0)}     ${line.slice(1)}`)];
+    return [
+      `    ${path}:`,
+      ...lines.map((line) =>
+        line.startsWith('@@') ? `      ${line}` : `${line.charAt(0)}     ${line.slice(1)}`,
+      ),
+    ];
   return [
     ...(before === undefined ? [] : [`-   ${path}: ${show(before)}`]),
     ...(after === undefined ? [] : [`+   ${path}: ${show(after)}`]),
