@@ -1,5 +1,5 @@
-import { styleText } from 'node:util';
-import type { TestError } from 'vitest';
+import { stripVTControlCharacters, styleText } from 'node:util';
+import type { TestError, UserConsoleLog } from 'vitest';
 import type { Reporter, TestCase, TestModule, TestSpecification, Vitest } from 'vitest/node';
 
 import { mark, type Skipped, seconds } from './tally.ts';
@@ -24,6 +24,12 @@ export class TierReporter implements Reporter {
       const group = groupOf(this.#tier, one.moduleId);
       this.#pending.set(group, (this.#pending.get(group) ?? 0) + 1);
     }
+  }
+
+  /** Figures that a test of a slower tier measured. */
+  onUserConsoleLog({ type, content }: UserConsoleLog): void {
+    if (this.#tier === 'unit' || type !== 'stdout') return;
+    console.log(stripVTControlCharacters(content).trimEnd().replaceAll(/^/gm, '    '));
   }
 
   onTestModuleEnd(module: TestModule): void {
@@ -64,7 +70,7 @@ function readable(error: TestError): TestError {
 
 /** Unit tests stand together by room; a file of a slower tier has a line of its own. */
 function groupOf(tier: string, moduleId: string): string {
-  const path = moduleId.slice(moduleId.lastIndexOf(`/test/${tier}/`) + `/test/${tier}/`.length);
+  const path = moduleId.slice(moduleId.lastIndexOf('/test/') + '/test/'.length).replace(/^[^/]+\//, '');
   return tier === 'unit' && path.includes('/')
     ? path.slice(0, path.indexOf('/'))
     : path.replace(/\.test\.ts$/, '');
