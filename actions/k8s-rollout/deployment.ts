@@ -15,6 +15,7 @@ export async function withDeployment(
   const { name, url } = environment;
   const id = await deployments?.begin({ environment: name });
   if (deployments === undefined || id === undefined) return await work();
+  host.saveState(STATE, String(id));
   await deployments.status(id, 'in_progress', { url });
   try {
     const runs = await work();
@@ -24,7 +25,18 @@ export async function withDeployment(
   } catch (error) {
     await deployments.status(id, 'error', { url });
     throw error;
+  } finally {
+    host.saveState(STATE, '');
   }
+}
+
+const STATE = 'deployment';
+
+/** Ends the Deployment of a run that was killed before it could. */
+export async function endDeployment(host: Host, token: string): Promise<void> {
+  const id = host.state(STATE);
+  if (id !== undefined)
+    await openDeployments(host, token)?.status(Number(id), 'error', { description: 'The run was cut off.' });
 }
 
 function openDeployments(host: Host, token: string): Deployments | undefined {

@@ -3,6 +3,7 @@ import type { Host } from '../../shared/host/index.ts';
 import {
   type Cluster,
   digestIn,
+  type KubeObject,
   type Manifest,
   type PinnedManifests,
   pinImages,
@@ -20,7 +21,7 @@ export async function readDesired(host: Host, request: Request): Promise<PinnedM
     env: process.env,
     signal: host.signal,
   });
-  if (request.images.length === 0) return { manifests, pinned: [] };
+  for (const { object } of manifests) maskSecret(host, object);
   const secret = (value: string) => host.secret(value);
   const client = new RegistryClient({
     credentials: await dockerCredentials({ secret, signal: host.signal }),
@@ -35,6 +36,21 @@ export async function readDesired(host: Host, request: Request): Promise<PinnedM
   } finally {
     client.close();
   }
+}
+
+/** Shorter values are parts of ordinary words: masking them would garble the report and hide nothing. */
+const SHORTEST_SECRET = 8;
+
+/** The values of a Secret, as they are and in Base64, are in no log and no report from now on, whoever prints them. */
+function maskSecret(host: Host, { apiVersion, kind, data, stringData }: KubeObject): void {
+  if (apiVersion !== 'v1' || kind !== 'Secret') return;
+  const textsIn = (fields: unknown) =>
+    Object.values((fields ?? {}) as Record<string, unknown>).filter((value) => typeof value === 'string');
+  const values = [
+    ...textsIn(stringData),
+    ...textsIn(data).map((value) => Buffer.from(value, 'base64').toString()),
+  ];
+  for (const value of values) if (value.length >= SHORTEST_SECRET) host.secret(value);
 }
 
 /** The manifests as this cluster gets them. */

@@ -28,12 +28,12 @@ export async function summarize(host: Host, report: (place: Place) => readonly B
   });
 }
 
-/** Later steps of the job read it, so it lies where the job keeps its temporary files, and in a terminal beside what was rolled out. */
+/** In a terminal it lies in the checkout, in a folder that is part of no commit. */
 export function writeReport(host: Host, report: ReportFile): string {
   const own = join(host.workspace, OWN_FOLDER);
-  if (!process.env.RUNNER_TEMP) makeOwnFolder(own);
+  if (host.kept === undefined) makeOwnFolder(own);
   const release = report.gitops?.release ?? report.clusters[0]?.release;
-  const path = join(process.env.RUNNER_TEMP || own, `k8s-rollout-${release}.json`);
+  const path = join(host.kept ?? own, `k8s-rollout-${release}.json`);
   writeFileSync(path, host.mask(`${JSON.stringify(report, undefined, 2)}\n`));
   return path;
 }

@@ -5,7 +5,7 @@ import { annotateFindings, placeOfCause } from './annotations.ts';
 import { type ClusterRun, isPass } from './cluster-run.ts';
 import { enterCluster, nameRun, readAttempts, rememberAttempts, runName } from './clusters.ts';
 import type { definition } from './definition.ts';
-import { withDeployment } from './deployment.ts';
+import { endDeployment, withDeployment } from './deployment.ts';
 import { readDesired } from './desired.ts';
 import { commitManifests } from './gitops.ts';
 import { LiveRun } from './live.ts';
@@ -158,7 +158,9 @@ function judge(host: Host, runs: readonly ClusterRun[], manifests: readonly Mani
 /** Sees an undo to its end that a cancelled run began; what was done is read from the clusters' own records. */
 export async function post(host: Host, inputs: RolloutInputs): Promise<void> {
   // In a terminal nobody ends a cancelled run within seconds: there main has seen to it.
-  const attempts = host.kind === 'terminal' ? [] : readAttempts(host);
+  if (host.kind === 'terminal') return;
+  await endDeployment(host, inputs['github-token']);
+  const attempts = readAttempts(host);
   if (attempts.length === 0) return;
   const request = readRolloutRequest(inputs);
   const { timeout, patience, undo, waitForOthers, target } = request;

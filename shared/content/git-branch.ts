@@ -26,6 +26,7 @@ export interface BranchFolder {
   readonly signal: AbortSignal;
 }
 
+/** A commit that is to be made on top of a branch. */
 export interface BranchCommit extends BranchFolder {
   readonly message: string;
   /** undefined: as git is configured. */
@@ -210,7 +211,9 @@ async function makeCommit(
         content === undefined
           ? undefined
           : text(await git(['hash-object', '-w', '--stdin'], { input: content }));
-      lines.push(id === undefined ? `0 ${'0'.repeat(tip?.length ?? 40)}\t${path}\0` : `100644 ${id}\t${path}\0`);
+      lines.push(
+        id === undefined ? `0 ${'0'.repeat(tip?.length ?? 40)}\t${path}\0` : `100644 ${id}\t${path}\0`,
+      );
     }
     await git(['update-index', '-z', '--index-info'], { env: index, input: lines.join('') });
     const tree = text(await git(['write-tree'], { env: index }));

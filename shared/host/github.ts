@@ -49,6 +49,7 @@ export async function createGithubHost(): Promise<ClosableHost> {
     get temporary() {
       return edge.temporary();
     },
+    kept: env.RUNNER_TEMP,
     run,
     ...createTask(root, { view, clock: () => performance.now(), mask: masks.apply }),
     input: (name) => core.getInput(name) || undefined,

@@ -42,6 +42,8 @@ export interface Host extends Task {
   readonly workspace: string;
   /** Absolute path of a folder for this run's temporary files; the runner or the process empties it. */
   readonly temporary: string;
+  /** Absolute path of a folder for files that an output names and later steps of the job read; undefined in a terminal. */
+  readonly kept?: string | undefined;
   /** What is known of the run that this is part of; undefined parts are unknown, never guessed. */
   readonly run: RunContext;
   /** Proves to others which run this is; undefined where it has no identity that it could prove. */

@@ -262,8 +262,8 @@ it('the live view has a task for each phase and each workload, and ends those th
   expect(log).toEqual([
     '> Applying 1 object',
     '  Deployment shop/web changed',
-    '< Applying 1 object',
     '> Watching 1 workload',
+    '< Applying 1 object',
     '  > Deployment web',
     '    (2/3 updated · 1/3 ready · 1/3 available)',
     '    pod web-1-a pulls',
