@@ -13,6 +13,7 @@ import {
   registry,
   runWorkflow,
 } from '../lab/index.ts';
+import { makeRepository } from './storefront-repository.ts';
 
 // Workflows as users write them, run by a workflow runner, on the actions as they are committed.
 
@@ -28,22 +29,6 @@ afterAll(async () => {
   await slipway[Symbol.asyncDispose]();
   await rm(work, { recursive: true, force: true });
 });
-
-/** Makes a folder the repository of `example/storefront` on branch main with one commit, and gives the commit's name. */
-async function makeRepository(directory: string): Promise<string> {
-  const git = (...args: readonly string[]) =>
-    run({
-      program: 'git',
-      args: ['-c', 'user.name=Test', '-c', 'user.email=test@example.com', ...args],
-      cwd: directory,
-    });
-  await git('init', '--quiet', '--initial-branch', 'main');
-  await git('remote', 'add', 'origin', 'https://github.com/example/storefront');
-  await git('add', '--all');
-  await git('commit', '--quiet', '--message', 'Open the shop');
-  await git('tag', 'v1.2.3');
-  return (await git('rev-parse', 'HEAD')).stdout.toString().trim();
-}
 
 const published = { act: act(), go: go(), registry: await registry(), crane: crane() };
 

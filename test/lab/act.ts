@@ -14,6 +14,7 @@ export interface WorkflowRun {
   /** From `owner/name@ref` to the folder that stands for it. */
   readonly actions?: Readonly<Record<string, string>>;
   readonly variables?: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -23,8 +24,11 @@ export interface WorkflowRun {
  */
 export async function runWorkflow(act: Tool, workflow: WorkflowRun): Promise<Finished> {
   const state = await mkdtemp(join(tmpdir(), 'slipway-act-'));
-  const secrets = join(state, 'none');
-  await writeFile(secrets, '');
+  const none = join(state, 'none');
+  await writeFile(none, '');
+  // Read as YAML, so that values may have several lines.
+  const secrets = join(state, 'secrets.yml');
+  await writeFile(secrets, JSON.stringify(workflow.secrets ?? {}), { mode: 0o600 });
   try {
     const finished = await run({
       program: act.program,
@@ -35,7 +39,7 @@ export async function runWorkflow(act: Tool, workflow: WorkflowRun): Promise<Fin
         '--workflows', join(workflow.repository, workflow.workflow),
         '--platform', 'ubuntu-latest=-self-hosted',
         '--action-offline-mode',
-        '--secret-file', secrets, '--env-file', secrets, '--var-file', secrets, '--input-file', secrets,
+        '--secret-file', secrets, '--env-file', none, '--var-file', none, '--input-file', none,
         '--cache-server-addr', '127.0.0.1', '--cache-server-path', join(state, 'cache'),
         ...Object.entries(workflow.actions ?? {}).flatMap(([name, folder]) => ['--local-repository', `${name}=${folder}`]),
         ...Object.entries(workflow.variables ?? {}).flatMap(([name, value]) => ['--var', `${name}=${value}`]),

@@ -1,22 +1,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { parseDocument } from 'yaml';
 import type { ReportFile } from '../../../actions/k8s-rollout/cluster-run.ts';
 import { describeWith, kubernetes, kubernetesRegistry } from '../../lab/index.ts';
 import { FakeRunner, type Step } from '../../unit/host/runner.ts';
+import { rulesOf } from './roles.ts';
 import { deployment, service } from './workload.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const ACTION = join(ROOT, 'actions/k8s-rollout');
-const README = readFileSync(join(ACTION, 'README.md'), 'utf8');
-
-/** The rules of a Role that the page gives its readers to copy. */
-function rulesOf(role: string) {
-  const block = new RegExp(`<!-- role: ${role} -->\\s*\`\`\`yaml\\n([\\s\\S]*?)\`\`\``).exec(README)![1]!;
-  return parseDocument(block).toJS().rules;
-}
-
 const parts = { kubernetes: await kubernetes(), registry: await kubernetesRegistry() };
 
 describeWith('the action k8s-rollout', parts, ({ kubernetes: lab, registry }) => {
@@ -48,6 +40,12 @@ describeWith('the action k8s-rollout', parts, ({ kubernetes: lab, registry }) =>
   }
 
   function writeShop(greeting: string, more: { readonly env?: Record<string, string> } = {}): void {
+    const secret = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'db' },
+      stringData: { password: `pass-of-${greeting}` },
+    };
     const settings = {
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -61,7 +59,7 @@ describeWith('the action k8s-rollout', parts, ({ kubernetes: lab, registry }) =>
     containers[0] = { ...containers[0], envFrom: [{ configMapRef: { name: 'settings' } }] };
     write(
       'deploy/shop.json',
-      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [settings, service(), web] }),
+      JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [settings, secret, service(), web] }),
     );
   }
 
@@ -126,7 +124,14 @@ describeWith('the action k8s-rollout', parts, ({ kubernetes: lab, registry }) =>
       /^## ↩️ web\n\n<strong>Not rolled out to .*, and undone: Container web of pod /,
     );
     expect(second.summary).toContain('```diff\n@ ConfigMap');
+    expect(second.summary).toMatch(/^! {3}(stringData|data)\.password: different$/m);
+    for (const place of [first, second])
+      expect(JSON.stringify([place.log, place.summary, reportOf(place)])).not.toContain('pass-of-');
+    expect(second.masks).toContain('pass-of-broken');
     expect((await live('configmap', 'settings')).data).toEqual({ greeting: 'hello' });
+    expect(Buffer.from((await live('secret', 'db')).data.password, 'base64').toString()).toBe(
+      'pass-of-hello',
+    );
     const { spec, status } = await live('deployment', 'web');
     expect(spec.template.spec.containers[0].image).toMatch(/:v1@sha256:/);
     expect(status).toMatchObject({ readyReplicas: 2, updatedReplicas: 2 });
