@@ -16,6 +16,7 @@ export function diffLines(changes: readonly ObjectChange[]): string[] {
 
 const HEADS: Readonly<Record<ObjectChange['kind'], string>> = {
   same: ' ',
+  unknown: '?',
   create: '+',
   update: '@',
   remove: '-',
@@ -51,6 +52,7 @@ export function countChanges(changes: readonly ObjectChange[]): string {
     [count('replace'), 'replaced'],
     [count('remove'), 'removed'],
     [count('same'), 'the same'],
+    [count('unknown'), 'not readable with this token'],
   ] as const;
   return parts
     .filter(([number]) => number > 0)

@@ -1,6 +1,6 @@
 import { type Check, runChecks, type Verdict } from '../../shared/gate/index.ts';
 import { Failure, type Host, type Task } from '../../shared/host/index.ts';
-import { type Cluster, idOf, type PinnedManifests } from '../../shared/kubernetes/index.ts';
+import { ApiError, type Cluster, idOf, type PinnedManifests } from '../../shared/kubernetes/index.ts';
 import {
   finishRollout,
   planRollout,
@@ -66,6 +66,7 @@ export async function planCluster(
     undo: request.undo,
     waitForOthers: request.waitForOthers,
     ...(request.checks.length > 0 && {
+      checkWays: waysOf(request.checks),
       checks: (here, signal) =>
         check(
           here,
@@ -77,9 +78,26 @@ export async function planCluster(
         ),
     }),
   };
-  const plan = await planRollout(cluster, asked, host.signal);
+  const plan = await inWords(cluster, () => planRollout(cluster, asked, host.signal));
   const milliseconds = performance.now() - started;
   return { ...place, images: pinned, request, plan, verdicts, milliseconds };
+}
+
+/** How the checks get to pods, for the review of rights. */
+function waysOf(checks: readonly Check[]): ('connect' | 'exec')[] {
+  const exec = checks.some(({ kind }) => kind === 'exec');
+  const connect = checks.some((one) => one.kind !== 'exec' && one.from === 'pod');
+  return [...(connect ? (['connect'] as const) : []), ...(exec ? (['exec'] as const) : [])];
+}
+
+/** What the API server refuses is the user's to mend, and no fault of ours. */
+export async function inWords<T>(cluster: Cluster, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw new Failure(`${cluster.name} refused ${error.call}: ${error.message}`, { cause: error });
+  }
 }
 
 async function check(
@@ -142,7 +160,7 @@ export async function rollOut(host: Host, planned: PlannedCluster, task: Task): 
   const live = new LiveRun(task);
   let result: RolloutResult;
   try {
-    result = await runRollout(cluster, plan, live.follow(host.signal));
+    result = await inWords(cluster, () => runRollout(cluster, plan, live.follow(host.signal)));
     await live.end(result.result === 'complete' || result.undo.kind === 'complete');
     // A runner gives a cancelled step seconds, and has a post step; a terminal has neither.
     if (host.kind === 'terminal' && result.undo.kind === 'begun')

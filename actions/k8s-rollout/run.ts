@@ -12,6 +12,7 @@ import { LiveRun } from './live.ts';
 import {
   brokenRun,
   heldRun,
+  inWords,
   type PlannedCluster,
   planCluster,
   plannedRun,
@@ -170,7 +171,7 @@ export async function post(host: Host, inputs: RolloutInputs): Promise<void> {
       const own = { timeout, patience, undo, waitForOthers, namespace, release, run: runName(host) };
       await host.task(`See what is left of ${release} in ${namespace} on ${cluster.name}`, async (task) => {
         const live = new LiveRun(task);
-        const result = await finishRollout(cluster, own, live.follow(host.signal));
+        const result = await inWords(cluster, () => finishRollout(cluster, own, live.follow(host.signal)));
         await live.end(result?.result === 'undone');
         task.note(
           result === undefined ? 'nothing' : `${result.result}: revision ${result.revision ?? 'none'} serves`,

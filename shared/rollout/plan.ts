@@ -84,11 +84,13 @@ export async function planRollout(
 ): Promise<RolloutPlan> {
   const configured = withConfiguration(request.manifests, request.configuration);
   const objects = configured.map(({ object }) => object);
-  const live = await readLive(cluster, objects.map(idOf));
+  const unreadable = new Set<string>();
+  const live = await readLive(cluster, objects.map(idOf), (id) => unreadable.add(keyOf(id)));
   const release = releaseName(objects, live, request.release);
   const marked = withRelease(objects, release);
   const manifests = configured.map((manifest, index) => ({ ...manifest, object: marked[index]! }));
   const stored = await recordFor(cluster, release, request.namespace);
+  const readable = manifests.filter(({ object }) => !unreadable.has(keyOf(idOf(object))));
   const leave = leaving(stored.record, manifests, request.prune);
   const pruned = [...(await readLive(cluster, leave.pruned)).values()].map(idOf);
   const [{ findings, missing }, { changes, refusals }] = await Promise.all([
@@ -102,7 +104,7 @@ export async function planRollout(
       checks: request.checkWays,
       signal,
     }),
-    diffAll(cluster, manifests, { force: parseForcePatterns(request.forceConflicts), live, signal }),
+    diffAll(cluster, readable, { force: parseForcePatterns(request.forceConflicts), live, signal }),
   ]);
   const { proven, attempt } = stored.record;
   const adopts = adopted(marked, live, stored.record).length > 0;
@@ -115,7 +117,11 @@ export async function planRollout(
     revision,
     findings,
     missing,
-    changes: [...changes, ...pruned.map(removal)],
+    changes: [
+      ...changes,
+      ...manifests.filter((one) => !readable.includes(one)).map(unknownChange),
+      ...pruned.map(removal),
+    ],
     refusals,
     pruned,
     live,
@@ -186,6 +192,15 @@ export function leaving(
     dropped: [...left].flatMap(([key, id]) => (kept.has(key) ? [id] : [])),
   };
 }
+
+/** What would change in an object that the token may not read. */
+const unknownChange = ({ object }: Manifest): ObjectChange => ({
+  id: idOf(object),
+  kind: 'unknown',
+  fields: [],
+  basis: 'compared',
+  conflicts: [],
+});
 
 function blockedBy({
   findings,

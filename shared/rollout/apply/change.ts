@@ -15,7 +15,8 @@ export interface FieldChange {
 /** What an apply would do to an object. */
 export interface ObjectChange {
   readonly id: ObjectId;
-  readonly kind: 'create' | 'update' | 'same' | 'remove' | 'replace';
+  /** `unknown`: the token may not read the object. */
+  readonly kind: 'create' | 'update' | 'same' | 'remove' | 'replace' | 'unknown';
   readonly fields: readonly FieldChange[];
   /** Whether the API server worked it out (`dry-run`, with defaults and admission) or we did from what can be read (`compared`). */
   readonly basis: 'dry-run' | 'compared';

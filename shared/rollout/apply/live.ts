@@ -9,9 +9,13 @@ export type Live = ReadonlyMap<string, KubeObject>;
 
 /**
  * Reads objects as they are in the cluster: each by itself, or by one list where there are many of a kind. Kinds that the cluster does
- * not serve (yet) have none. Throws the ApiError of what may not be read.
+ * not serve (yet) have none. What may not be read is told to `onUnreadable`, and without that its ApiError is thrown.
  */
-export async function readLive(cluster: Cluster, ids: readonly ObjectId[]): Promise<Live> {
+export async function readLive(
+  cluster: Cluster,
+  ids: readonly ObjectId[],
+  onUnreadable?: (id: ObjectId) => void,
+): Promise<Live> {
   const live = new Map<string, KubeObject>();
   const groups = Map.groupBy(ids, ({ apiVersion, kind, namespace }) => `${apiVersion} ${kind} ${namespace}`);
   await inParallel(
@@ -19,7 +23,7 @@ export async function readLive(cluster: Cluster, ids: readonly ObjectId[]): Prom
       group.length >= WORTH_A_LIST ? [group] : group.map((id) => [id]),
     ),
     async (group) => {
-      const found = await readGroup(cluster, group);
+      const found = await readGroup(cluster, group, onUnreadable);
       for (const [index, id] of group.entries()) {
         if (found[index] !== undefined) live.set(keyOf(id), found[index]);
       }
@@ -31,6 +35,7 @@ export async function readLive(cluster: Cluster, ids: readonly ObjectId[]): Prom
 async function readGroup(
   cluster: Cluster,
   group: readonly ObjectId[],
+  onUnreadable: ((id: ObjectId) => void) | undefined,
 ): Promise<readonly (KubeObject | undefined)[]> {
   const { apiVersion, kind, namespace } = group[0]!;
   const resource = await cluster.resource(apiVersion, kind);
@@ -46,5 +51,13 @@ async function readGroup(
       if (!(error instanceof ApiError && error.status === 403)) throw error;
     }
   }
-  return await inParallel(group, (id) => cluster.get(id));
+  return await inParallel(group, async (id) => {
+    try {
+      return await cluster.get(id);
+    } catch (error) {
+      if (onUnreadable === undefined || !(error instanceof ApiError && error.status === 403)) throw error;
+      onUnreadable(id);
+      return undefined;
+    }
+  });
 }
