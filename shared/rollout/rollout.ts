@@ -350,7 +350,8 @@ const watch = (
   );
   follow.onPhase('watching', `watching ${targets.length} workloads`);
   const { signal, onProgress, onLine } = follow;
-  return watchRollout(cluster, targets, { timeout, patience, signal, onProgress, onLine });
+  const beside = applied.flatMap(({ object }) => object ?? []);
+  return watchRollout(cluster, targets, { timeout, patience, beside, signal, onProgress, onLine });
 };
 
 function refuseBlocked({ blocked, release }: RolloutPlan): void {

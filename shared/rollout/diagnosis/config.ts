@@ -1,3 +1,4 @@
+import { COMPANY_TIME, makerOf } from './company.ts';
 import { patienceOf } from './patience.ts';
 import { type ContainerView, nameOf, type PodView, type Symptom } from './symptom.ts';
 
@@ -23,12 +24,14 @@ export function configSymptom(view: PodView, container: ContainerView): Symptom 
         : `Correct the description of container ${container.name}.`,
       patience: patienceOf(view.patience, 'command-failed'),
     };
+  const maker = makerOf(view.model, missing.name);
   return {
     ...base,
+    evidence: [...base.evidence, maker ?? ''],
     code: 'config-missing',
     message: `${nameOf(container, view)} needs ${missing.what}, which ${missing.key === undefined ? 'does not exist' : 'it does not have'}.`,
     next: missing.next,
-    patience: patienceOf(view.patience, 'config-missing'),
+    patience: patienceOf(view.patience, 'config-missing', maker === undefined ? undefined : COMPANY_TIME),
   };
 }
 

@@ -1,3 +1,4 @@
+import { COMPANY_TIME, waitsForPeer } from './company.ts';
 import { TRANSIENT } from './config.ts';
 import { podResources } from './node-fit.ts';
 import { patienceOf } from './patience.ts';
@@ -114,7 +115,7 @@ function crashSymptom(view: PodView, container: ContainerView): Symptom {
       lastEnd?.exitCode === 0
         ? `See why ${spec.command?.[0] ?? 'the program'} ends: one that is done belongs in a Job.`
         : `Read the log${log.length > 0 ? ' above' : ` (kubectl logs ${view.state.id.name} -c ${container.name} --previous)`} and correct ${spec.image ?? 'the program'} or its configuration.`,
-    patience: ownPatience(view, patienceOf(view.patience, code)),
+    patience: endPatience(view, container, code),
   };
 }
 
@@ -123,6 +124,12 @@ const endOf = ({ status, lastEnd }: ContainerView): string[] => [
   `last end: ${lastEnd?.reason ?? 'unknown reason'}, exit code ${lastEnd?.exitCode ?? 'unknown'}, at ${lastEnd?.finishedAt ?? 'an unknown time'}`,
   ...(status?.state?.waiting?.message === undefined ? [] : [status.state.waiting.message]),
 ];
+
+/** A container that runs again may be healed: its ends are a verdict only while it is down. */
+function endPatience(view: PodView, container: ContainerView, code: Symptom['code']): number {
+  if (view.ownBudget || container.status?.state?.running !== undefined) return Number.POSITIVE_INFINITY;
+  return patienceOf(view.patience, code, waitsForPeer(view, container) ? COMPANY_TIME : undefined);
+}
 
 const ownPatience = ({ ownBudget }: PodView, patience: number): number =>
   ownBudget ? Number.POSITIVE_INFINITY : patience;
@@ -138,7 +145,7 @@ function explainExit(code: number | undefined): string {
 
 function oomSymptom(view: PodView, container: ContainerView, evidence: readonly string[]): Symptom {
   const limit = container.spec.resources?.limits?.memory ?? podResources(view.state.pod)?.limits?.memory;
-  const used = view.findings.memory.get(findingKey(view.state, container.name));
+  const used = view.model.findings.memory.get(findingKey(view.state, container.name));
   const child = container.lastEnd?.exitCode !== 137;
   const what = child
     ? `ended with exit code ${container.lastEnd?.exitCode} after a process of it was killed`
@@ -156,7 +163,7 @@ function oomSymptom(view: PodView, container: ContainerView, evidence: readonly 
       ...evidence,
     ],
     next: `Raise resources.limits.memory of container ${container.name}, or make it use less (for Go: GOMEMLIMIT).`,
-    patience: ownPatience(view, patienceOf(view.patience, 'oom-killed')),
+    patience: endPatience(view, container, 'oom-killed'),
   };
 }
 

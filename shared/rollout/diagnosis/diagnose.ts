@@ -66,7 +66,7 @@ export function symptomsOf(model: Model, workload: WorkloadState, patience: Pati
   const isNew = belongsToRevision(workload);
   const views = all.map((state) => ({
     isNew: isNew(state),
-    view: viewOf(workload, state, model.findings, patience),
+    view: viewOf(model, workload, state, patience),
   }));
   const ours = views
     .filter((one) => one.isNew && one.view.state.deleting === undefined)

@@ -11,7 +11,8 @@ export const CAUSE_GUIDE: Readonly<
   'image-not-found': {
     shows: 'The registry answers that it has no such tag, digest or repository; or the pull policy is Never.',
     patience: 3000,
-    because: 'A tag that is not there does not come by waiting.',
+    because:
+      'A tag that is not there does not come by waiting; give more where it is still being pushed or mirrored.',
     next: 'Push the image, or correct its name.',
   },
   'image-unauthorized': {
@@ -50,7 +51,7 @@ export const CAUSE_GUIDE: Readonly<
     shows: 'A container ended twice in one pod, or waits in `CrashLoopBackOff`, and was not ready since.',
     patience: 1000,
     because:
-      'One crash may be healed by a restart; after the second there is only more waiting between them.',
+      'One crash may be healed by a restart, and nothing counts while it runs again. Where its log says that something cannot be reached and another workload of the rollout is still coming up, it has 5 min.',
     next: 'Read the last lines of its log.',
   },
   'oom-killed': {
@@ -63,13 +64,14 @@ export const CAUSE_GUIDE: Readonly<
     shows: 'The container waits for a ConfigMap, a Secret or a key of one (`CreateContainerConfigError`).',
     patience: 3000,
     because:
-      'What the manifests do not bring is rarely on its way; give more where an operator makes the Secret.',
+      'What nobody brings does not come. Where what was applied with it may make it (an object of a custom kind that names it, such as an ExternalSecret or a Certificate, or a Job), it has 5 min.',
     next: 'Create it, or correct the name or the key.',
   },
   'volume-not-mounted': {
     shows: 'Events `FailedMount`, `FailedAttachVolume` or `FailedMapVolume` and no container started since.',
     patience: 60_000,
-    because: 'Disks take time to move between nodes; a missing object that is named has 3 s.',
+    because:
+      'Disks take time to move between nodes; a missing object that is named has 3 s, or 5 min as for `config-missing`.',
     next: 'Create what the volume names, or free the disk.',
   },
   unschedulable: {

@@ -1,6 +1,7 @@
 import type { Node, Pod, PodSpec } from 'kubernetes-types/core/v1.d.ts';
 import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.d.ts';
 import { conditionOf } from '../watch/phase.ts';
+import { COMPANY_TIME, makerOf } from './company.ts';
 import { readMissing } from './config.ts';
 import { couldHold } from './node-fit.ts';
 import { patienceOf } from './patience.ts';
@@ -26,16 +27,23 @@ export function scheduleSymptom(view: PodView): Symptom | undefined {
 
 type Base = Pick<Symptom, 'object' | 'evidence'>;
 
-function claimSymptom({ state, patience, notices }: PodView, said: string, base: Base): Symptom | undefined {
+function claimSymptom(
+  { model, state, patience, notices }: PodView,
+  said: string,
+  base: Base,
+): Symptom | undefined {
   const missing = readMissing(said, state.id.namespace);
-  if (missing?.kind === 'PersistentVolumeClaim')
+  if (missing?.kind === 'PersistentVolumeClaim') {
+    const maker = makerOf(model, missing.name);
     return {
       ...base,
+      evidence: [...base.evidence, maker ?? ''],
       code: 'volume-not-mounted',
       message: `Pod ${state.id.name} cannot be placed: ${missing.what} does not exist.`,
       next: missing.next,
-      patience: patienceOf(patience, 'volume-not-mounted', 3000),
+      patience: patienceOf(patience, 'volume-not-mounted', maker === undefined ? 3000 : COMPANY_TIME),
     };
+  }
   if (!/unbound (?:immediate )?PersistentVolumeClaims/.test(said)) return undefined;
   const claims = (state.pod.spec?.volumes ?? []).flatMap(
     (volume) => volume.persistentVolumeClaim?.claimName ?? [],
@@ -53,7 +61,7 @@ function claimSymptom({ state, patience, notices }: PodView, said: string, base:
 
 /** Nodes that are being emptied, and cannot be because of a budget. */
 function budgetSymptom(
-  { state, patience, findings }: PodView,
+  { state, patience, model: { findings } }: PodView,
   said: string,
   base: Base,
 ): Symptom | undefined {
@@ -76,11 +84,11 @@ function budgetSymptom(
 }
 
 function nodesSymptom(view: PodView, said: string, base: Base): Symptom {
-  const { state, patience, findings } = view;
+  const { state, patience, model } = view;
   const reasons = readSchedule(said);
   const scaling = lastNotice(view, /^(?:TriggeredScaleUp|Nominated)$/);
   const hopeless =
-    scaling === undefined && isHopeless(state.pod, findings.nodes as readonly Node[] | undefined);
+    scaling === undefined && isHopeless(state.pod, model.findings.nodes as readonly Node[] | undefined);
   const constraint =
     reasons.length === 0
       ? said.replace(/\.$/, '')

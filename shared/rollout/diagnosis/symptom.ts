@@ -1,7 +1,7 @@
 import type { Container, ContainerStateTerminated, ContainerStatus } from 'kubernetes-types/core/v1.d.ts';
 import type { ObjectId } from '../../kubernetes/index.ts';
 import type { CauseCode, Patience } from '../outcome.ts';
-import { type Findings, type Notice, noticesOf, type PodState, type WorkloadState } from '../watch/model.ts';
+import { type Model, type Notice, noticesOf, type PodState, type WorkloadState } from '../watch/model.ts';
 
 /** Something that is wrong with one object at this moment. It becomes a cause once it has shown for its patience. */
 export interface Symptom {
@@ -19,12 +19,12 @@ export interface Symptom {
 
 /** What a family of causes looks at in one pod. */
 export interface PodView {
+  readonly model: Model;
   readonly workload: WorkloadState;
   readonly state: PodState;
   readonly containers: readonly ContainerView[];
   /** Events about the pod, latest last. */
   readonly notices: readonly Notice[];
-  readonly findings: Findings;
   readonly patience: Patience;
   /** Whether restarts are counted by the workload itself: a Job has a budget of attempts. */
   readonly ownBudget: boolean;
@@ -41,12 +41,7 @@ export interface ContainerView {
   readonly lastEnd: ContainerStateTerminated | undefined;
 }
 
-export function viewOf(
-  workload: WorkloadState,
-  state: PodState,
-  findings: Findings,
-  patience: Patience,
-): PodView {
+export function viewOf(model: Model, workload: WorkloadState, state: PodState, patience: Patience): PodView {
   const { spec, status } = state.pod;
   const view = (container: Container, role: ContainerView['role'], statuses: ContainerStatus[] = []) => {
     const own = statuses.find(({ name }) => name === container.name);
@@ -56,6 +51,7 @@ export function viewOf(
     return { name: container.name, role, spec: container, status: own, ends, lastEnd };
   };
   return {
+    model,
     workload,
     state,
     containers: [
@@ -65,7 +61,6 @@ export function viewOf(
       ...(spec?.containers ?? []).map((one) => view(one, 'app', status?.containerStatuses)),
     ],
     notices: noticesOf(workload, state.uid),
-    findings,
     patience,
     ownBudget: workload.id.kind === 'Job',
   };
@@ -90,8 +85,8 @@ export const lastNotice = (
   );
 
 /** The last lines of a container’s log, as evidence. */
-export function logOf({ state, findings }: PodView, container: string): readonly string[] {
-  const lines = findings.logs.get(`${state.uid}/${container}`);
+export function logOf({ state, model }: PodView, container: string): readonly string[] {
+  const lines = model.findings.logs.get(findingKey(state, container));
   return lines === undefined || lines.length === 0 ? [] : lines.map((line) => `log: ${line}`);
 }
 

@@ -1,4 +1,5 @@
 import { isLater } from '../watch/phase.ts';
+import { COMPANY_TIME, makerOf } from './company.ts';
 import { readMissing, TRANSIENT } from './config.ts';
 import { patienceOf } from './patience.ts';
 import { lastNotice, type PodView, type Symptom } from './symptom.ts';
@@ -16,6 +17,7 @@ export function volumeSymptom(view: PodView): Symptom | undefined {
     current.findLast(({ message }) => !/^Unable to attach or mount volumes/.test(message)) ?? current.at(-1);
   if (notice === undefined) return undefined;
   const missing = readMissing(notice.message, view.state.id.namespace);
+  const maker = missing && makerOf(view.model, missing.name);
   const key = /references non-existent (?:config|secret) key: (\S+)/.exec(notice.message)?.[1];
   const volume =
     /volume "([^"]+)"/.exec(notice.message)?.[1] ??
@@ -35,7 +37,10 @@ export function volumeSymptom(view: PodView): Symptom | undefined {
     code: 'volume-not-mounted',
     object: view.state.id,
     message: `${pod} cannot mount ${which}: ${why}.`,
-    evidence: [`${notice.reason}: ${notice.message}${notice.count > 1 ? ` (${notice.count} times)` : ''}`],
+    evidence: [
+      `${notice.reason}: ${notice.message}${notice.count > 1 ? ` (${notice.count} times)` : ''}`,
+      maker ?? '',
+    ],
     next:
       missing?.next ??
       (key !== undefined
@@ -44,7 +49,7 @@ export function volumeSymptom(view: PodView): Symptom | undefined {
     patience: patienceOf(
       view.patience,
       'volume-not-mounted',
-      missing !== undefined || key !== undefined ? 3000 : undefined,
+      maker !== undefined ? COMPANY_TIME : missing !== undefined || key !== undefined ? 3000 : undefined,
     ),
   };
 }

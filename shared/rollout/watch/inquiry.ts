@@ -1,4 +1,4 @@
-import type { Cluster, KubeObject } from '../../kubernetes/index.ts';
+import { type Cluster, type KubeObject, keyOf } from '../../kubernetes/index.ts';
 import { quantity } from '../diagnosis/node-fit.ts';
 import { findingKey } from '../diagnosis/symptom.ts';
 import type { Cause, CauseCode } from '../outcome.ts';
@@ -16,8 +16,8 @@ const SPEAKING: Readonly<Partial<Record<CauseCode, 'previous' | 'current'>>> = {
 };
 
 const LINES = 12;
-/** Questions beside the watches are few, however many pods fail. */
-const MOST_LOGS = 10;
+/** Questions beside the watches are few, however many pods fail: logs of one container of a workload, and of all. */
+const MOST_LOGS = { same: 3, all: 30 };
 
 /** Asks the cluster what the watches do not tell, once something looks wrong, and puts it into the model. */
 export interface Inquiry {
@@ -35,7 +35,7 @@ export function createInquiry(
 ): Inquiry {
   const asked = new Set<string>();
   const running = new Set<Promise<void>>();
-  let logs = 0;
+  const logs: string[] = [];
   // What cannot be had (no access, no metrics, a container that is gone) is only less evidence.
   const start = (workload: WorkloadState, key: string, question: () => Promise<void>) => {
     if (asked.has(key)) return;
@@ -55,8 +55,10 @@ export function createInquiry(
     which: 'previous' | 'current',
   ) => {
     const key = findingKey(pod, container);
-    if (asked.has(`log ${which} ${key}`) || logs >= MOST_LOGS) return;
-    logs++;
+    const sort = `${keyOf(workload.id)} ${container}`;
+    const same = logs.filter((one) => one === sort).length;
+    if (asked.has(`log ${which} ${key}`) || same >= MOST_LOGS.same || logs.length >= MOST_LOGS.all) return;
+    logs.push(sort);
     start(workload, `log ${which} ${key}`, async () => {
       const text = await readLog(cluster, pod, container, which);
       const lines = text

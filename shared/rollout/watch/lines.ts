@@ -12,7 +12,8 @@ const ECHO = /^Error: (?:ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImage
 /** Turns what is told into lines that are worth reading, each once. */
 export interface Lines {
   pod(workload: WorkloadState, before: PodState | undefined, after: PodState): readonly string[];
-  notice(workload: WorkloadState, notice: Notice): readonly string[];
+  /** `isNews`: told after the list of what there was. */
+  notice(workload: WorkloadState, notice: Notice, isNews: boolean): readonly string[];
 }
 
 export function createLines(started: number): Lines {
@@ -42,9 +43,9 @@ export function createLines(started: number): Lines {
       }
       return [];
     },
-    notice(workload, notice) {
-      // What happened before this rollout is of another one.
-      if (notice.stamp < started - 2000) return [];
+    notice(workload, notice, isNews) {
+      // What happened before this rollout is of another one. The cluster's clock may be another, too.
+      if (!isNews && notice.stamp < started - 2000) return [];
       const { reason, message, object } = notice;
       if (TRANSIENT.test(message) || ECHO.test(message)) return [];
       if (notice.type === 'Warning') {

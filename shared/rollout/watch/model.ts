@@ -74,6 +74,8 @@ export interface Model {
   /** Events that came before their object, by its uid. */
   readonly earlyEvents: Map<string, Live<Event>[]>;
   readonly findings: Findings;
+  /** Objects of custom kinds that were applied with the workloads: operators make other objects of them. */
+  readonly makers: readonly KubeObject[];
   /** What the token may not see, in words. */
   readonly unseen: string[];
   told: number;
@@ -81,7 +83,7 @@ export interface Model {
 
 export type Feed = 'workload' | 'replica-set' | 'revision' | 'pod' | 'event';
 
-export function createModel(targets: readonly Target[]): Model {
+export function createModel(targets: readonly Target[], makers: readonly KubeObject[] = []): Model {
   const workloads = targets.map((target): WorkloadState => {
     const { apiVersion, kind, metadata } = target;
     return {
@@ -102,6 +104,7 @@ export function createModel(targets: readonly Target[]): Model {
     early: new Map(),
     earlyEvents: new Map(),
     findings: { logs: new Map(), memory: new Map(), nodes: undefined, budgets: undefined },
+    makers,
     unseen: [],
     told: 0,
   };
@@ -300,13 +303,16 @@ function noticeOf(event: Live<Event>, order: number, now: number): Notice {
   };
 }
 
-/** By our clock, except for a pod that was ready before we looked. */
+/** As far as the clocks of cluster and runner may be apart. */
+const CLOCKS = 300_000;
+
+/** By our clock, except for a pod that was ready so long before we looked that no clocks are so far apart. */
 function readySince(pod: Live<Pod>, before: PodState | undefined, now: number): number | undefined {
   const ready = conditionOf(pod, 'Ready');
   if (ready?.status !== 'True') return undefined;
   if (before !== undefined) return before.ready ?? now;
   const turned = Date.parse(ready.lastTransitionTime ?? '');
-  return Number.isNaN(turned) ? now : Math.min(turned, now);
+  return now - turned > CLOCKS ? turned : now;
 }
 
 /** A later span ends the earlier one where the phase or its detail is another. */

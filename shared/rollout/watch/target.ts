@@ -12,6 +12,8 @@ export interface WatchOptions {
   readonly patience: Patience;
   /** Milliseconds for all targets together, after which those that are not complete fail with `deadline`. */
   readonly timeout: number;
+  /** What was applied with the targets; pods may wait for what operators make of it. */
+  readonly beside?: readonly KubeObject[];
   /** Aborted: the outcome is `unknown`. */
   readonly signal: AbortSignal;
   /** Called for each change of a workload's counts or state, and once at the start. */

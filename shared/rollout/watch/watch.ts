@@ -7,21 +7,14 @@ import {
   keyOf,
   type WatchEvent,
 } from '../../kubernetes/index.ts';
+import { isOfCustomKind } from '../diagnosis/company.ts';
 import { type Diagnosis, deadlineCause, diagnose, inOrder } from '../diagnosis/diagnose.ts';
 import type { Cause, Observation, Outcome, PodTimeline, WorkloadProgress } from '../outcome.ts';
 import { type Completion, completionOf, progressOf } from './completion.ts';
 import { type Source, sourcesFor } from './feeds.ts';
 import { createInquiry } from './inquiry.ts';
 import { createLines } from './lines.ts';
-import {
-  createModel,
-  type Feed,
-  fold,
-  type Model,
-  type PodState,
-  readNotice,
-  type WorkloadState,
-} from './model.ts';
+import { createModel, fold, type Model, type PodState, readNotice, type WorkloadState } from './model.ts';
 import { belongsToRevision } from './revision.ts';
 import { steadyAt } from './steady.ts';
 import type { Target, WatchOptions } from './target.ts';
@@ -72,7 +65,7 @@ class Observer {
   #deadline: NodeJS.Timeout;
 
   constructor(cluster: Cluster, targets: readonly Target[], options: WatchOptions, started: number) {
-    this.#model = createModel(targets);
+    this.#model = createModel(targets, options.beside?.filter(isOfCustomKind));
     this.#options = options;
     this.#started = started;
     this.#lines = createLines(started);
@@ -163,15 +156,16 @@ class Observer {
     const before = source.feed === 'pod' ? this.#model.owners.get(uid)?.pods.get(uid) : undefined;
     const workload = fold(this.#model, source.feed, event, Date.now());
     if (workload === undefined) return;
-    this.#tell(workload, source.feed, event.object, before);
+    this.#tell(workload, source, event.object, before);
     this.#touch(workload);
   }
 
-  #tell(workload: WorkloadState, feed: Feed, object: KubeObject, before: PodState | undefined): void {
+  #tell(workload: WorkloadState, source: Source, object: KubeObject, before: PodState | undefined): void {
+    const { feed } = source;
     const pod = feed === 'pod' ? workload.pods.get(object.metadata.uid ?? '') : undefined;
     const lines =
       feed === 'event'
-        ? this.#lines.notice(workload, readNotice(object))
+        ? this.#lines.notice(workload, readNotice(object), !this.#unsynced.has(source))
         : pod === undefined
           ? []
           : this.#lines.pod(workload, before, pod);
