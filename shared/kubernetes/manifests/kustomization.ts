@@ -19,7 +19,7 @@ export interface Kustomization {
 }
 
 /** A document that objects are rendered from. */
-interface Part extends YamlDocument {
+interface Part extends Omit<YamlDocument, 'repeated'> {
   readonly kind: string;
   readonly name: string;
   readonly group: string | undefined;
@@ -86,7 +86,7 @@ function documents(file: string, workspace: string): YamlDocument[] {
   }
 }
 
-function partOf(document: YamlDocument, patch: boolean): Part[] {
+function partOf(document: Pick<YamlDocument, 'value' | 'locate'>, patch: boolean): Part[] {
   const { value } = document;
   if (!isRecord(value) || typeof value.kind !== 'string') return [];
   if (Array.isArray(value.items))

@@ -4,6 +4,12 @@ import type { KubeObject } from '../objects.ts';
 /** Steps into an object: field names and indexes. */
 export type FieldPath = readonly (string | number)[];
 
+/** A key that stands more than once in one mapping, and where it stands again. */
+export interface RepeatedKey {
+  readonly key: string;
+  readonly location: Location;
+}
+
 /** An object that the user wrote, and where each of its fields is written. */
 export interface Manifest {
   readonly object: KubeObject;
@@ -12,6 +18,8 @@ export interface Manifest {
    * object's own name in the kustomization's files where it can be found, else undefined.
    */
   readonly locate: (path: FieldPath) => Location | undefined;
+  /** Keys of which only the last one counts; none where it was not read from a file. */
+  readonly repeated?: readonly RepeatedKey[] | undefined;
 }
 
 /** `spec.template.spec.containers[0].image`, as kubectl writes paths. */

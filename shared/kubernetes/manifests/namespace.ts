@@ -1,7 +1,7 @@
 import type { KubeObject } from '../objects.ts';
 import { groupOf } from '../objects.ts';
 import type { Manifest } from './manifest.ts';
-import { refuseTwins } from './objects.ts';
+import { withoutTwins } from './objects.ts';
 import { at, withField } from './pod-template.ts';
 
 /** Whether a kind lives in namespaces; undefined where that is not known, such as for a cluster that does not serve it yet. */
@@ -36,7 +36,7 @@ function knownNamespaced(apiVersion: string, kind: string): boolean {
 /**
  * Puts objects that name no namespace into `namespace`, and takes a namespace off those that live in none, as kubectl does. Whether
  * a kind has namespaces is asked of the CRDs among the manifests, then of the cluster, then of what is known of Kubernetes itself.
- * Two that are one object now are a Failure.
+ * Two that are one object now, and differ, are a Failure.
  */
 export async function withNamespace(
   manifests: readonly Manifest[],
@@ -61,8 +61,7 @@ export async function withNamespace(
     const moved = inside ? placedIn(object, namespace) : placedNowhere(object);
     return moved === object ? manifest : { ...manifest, object: moved };
   });
-  refuseTwins(placed);
-  return placed;
+  return withoutTwins(placed);
 }
 
 const placedIn = (object: KubeObject, namespace: string): KubeObject =>

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Failure, type Location } from '../../host/index.ts';
-import { formatId, idOf, type KubeObject, keyOf } from '../objects.ts';
-import { type FieldPath, formatPath, type Manifest } from './manifest.ts';
+import { formatId, groupOf, idOf, type KubeObject, keyOf } from '../objects.ts';
+import { type FieldPath, formatPath, type Manifest, type RepeatedKey } from './manifest.ts';
 import { isRecord } from './pod-template.ts';
 
 type Locate = (path: FieldPath) => Location | undefined;
@@ -9,14 +10,22 @@ type Locate = (path: FieldPath) => Location | undefined;
 export function objectsOf({
   value,
   locate,
+  repeated = [],
 }: {
   readonly value: unknown;
   readonly locate: Locate;
+  readonly repeated?: readonly RepeatedKey[];
 }): Manifest[] {
   const items = itemsOf(value);
-  if (items === undefined) return [{ object: checked(value, locate), locate }];
+  if (items === undefined)
+    return [{ object: checked(value, locate), locate, ...(repeated.length > 0 && { repeated }) }];
   return items.flatMap((item, index) =>
-    objectsOf({ value: item, locate: (path) => locate(['items', index, ...path]) }),
+    objectsOf({
+      value: item,
+      locate: (path) => locate(['items', index, ...path]),
+      // Said once: they are known by their place and not by their item.
+      ...(index === 0 && { repeated }),
+    }),
   );
 }
 
@@ -46,9 +55,7 @@ function checked(value: unknown, locate: Locate): KubeObject {
     if (typeof given !== 'string') throw fail([field], `${field} is ${JSON.stringify(given)}, not text.`);
   }
   checkMetadata(value, fail);
-  const template = helmText(
-    value.kind === 'ConfigMap' || value.kind === 'Secret' ? metadataOf(value) : value,
-  );
+  const template = helmText(holdsTemplates(value as KubeObject) ? metadataOf(value) : value);
   if (template !== undefined)
     throw fail(
       template.path,
@@ -80,9 +87,16 @@ function withoutTheServers(object: KubeObject): KubeObject {
   };
 }
 
-/** What only charts have; other templates in text, such as those of alerts, are for others to fill in. */
+/** What only charts have; other templates in text are for others to fill in. */
 const HELM =
   /\{\{-?\s*(?:\.(?:Values|Release|Chart|Capabilities|Template|Files)\b|\$\.Values\b|(?:include|template|tpl)\s+")/;
+
+/** ConfigMaps and Secrets carry files, and custom resources templates of their own: of alerts, of generators, of charts. */
+function holdsTemplates({ apiVersion, kind }: KubeObject): boolean {
+  const group = groupOf(apiVersion);
+  const custom = group.includes('.') && !group.endsWith('.k8s.io');
+  return kind === 'ConfigMap' || kind === 'Secret' || custom;
+}
 
 const metadataOf = ({ metadata }: Record<string, unknown>) => ({ metadata });
 
@@ -144,22 +158,24 @@ function checkTexts(
       );
 }
 
-/** The same object twice is a Failure that names both places. */
-export function refuseTwins(manifests: readonly Manifest[]): void {
+/**
+ * Each object once: one that is written in several files in the same words, as Namespaces often are, is one; in different words it
+ * is a Failure that names both places.
+ */
+export function withoutTwins(manifests: readonly Manifest[]): Manifest[] {
   const seen = new Map<string, Manifest>();
   for (const manifest of manifests) {
     const id = idOf(manifest.object);
     const key = keyOf(id);
     const first = seen.get(key);
-    if (first !== undefined) {
-      const location = manifest.locate(['metadata', 'name']);
+    if (first === undefined) seen.set(key, manifest);
+    else if (!isDeepStrictEqual(first.object, manifest.object))
       throw new Failure(
-        `${formatId(id)} is declared twice: ${where(first)} and ${where(manifest)}; keep one of them.`,
-        { location },
+        `${formatId(id)} is declared twice and not alike: ${where(first)} and ${where(manifest)}; keep one of them.`,
+        { location: manifest.locate(['metadata', 'name']) },
       );
-    }
-    seen.set(key, manifest);
   }
+  return [...seen.values()];
 }
 
 /** `deploy/web.yaml:3`, for messages. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Failure } from '../../host/index.ts';
 import { refuseBases, renderKustomization } from './kustomize.ts';
 import type { Manifest } from './manifest.ts';
-import { objectsOf, refuseTwins } from './objects.ts';
+import { objectsOf, withoutTwins } from './objects.ts';
 import { display, findSources, type Source } from './sources.ts';
 import { readYaml } from './yaml.ts';
 
@@ -22,7 +22,7 @@ const STDIN = 'standard input';
 /**
  * Reads what the user wrote: files, folders with all that is in them, globs, `-` for standard input; a folder with a kustomization
  * is rendered by the user's own kubectl or kustomize. YAML is read as kubectl reads it. Throws a Failure at the place of what no
- * cluster could take, and where the same object is declared twice.
+ * cluster could take, and where an object is declared twice in different words.
  */
 export async function readManifests(sources: readonly string[], options: ReadOptions): Promise<Manifest[]> {
   const found = findSources(sources, options.workspace);
@@ -34,8 +34,7 @@ export async function readManifests(sources: readonly string[], options: ReadOpt
   for (const source of found) manifests.push(...(await readSource(source, options)));
   if (manifests.length === 0)
     throw new Failure(`There is no Kubernetes object in ${sources.map((one) => `"${one}"`).join(', ')}.`);
-  refuseTwins(manifests);
-  return manifests;
+  return withoutTwins(manifests);
 }
 
 async function readSource(source: Source, options: ReadOptions): Promise<Manifest[]> {

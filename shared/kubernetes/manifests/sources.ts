@@ -98,6 +98,8 @@ function within(path: string, workspace: string, seen: Set<string>): Source[] {
     .flatMap((name): Source[] => {
       const inner = join(path, name);
       if (isFolder(inner)) return within(inner, workspace, seen);
+      if (MANIFEST.test(name) && !existsSync(inner))
+        throw new Failure(`"${display(inner, workspace)}" is a link to a file that does not exist.`);
       return MANIFEST.test(name) && isFile(inner) ? [{ kind: 'file', path: inner }] : [];
     });
 }

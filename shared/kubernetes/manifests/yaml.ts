@@ -13,14 +13,16 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { Failure, type Location } from '../../host/index.ts';
+import { withIndentedQuotes } from './indent-quotes.ts';
 import { jsonTexts } from './json-texts.ts';
-import type { FieldPath } from './manifest.ts';
+import type { FieldPath, RepeatedKey } from './manifest.ts';
 import { readScalar, ScalarError } from './scalar.ts';
 
 /** A document of a YAML or JSON stream as kubectl reads it, in JSON, and where its fields are written. */
 export interface YamlDocument {
   readonly value: unknown;
   readonly locate: (path: FieldPath) => Location;
+  readonly repeated: readonly RepeatedKey[];
 }
 
 /** Values that the aliases of one document may make: a bomb of some lines makes billions. */
@@ -29,16 +31,27 @@ const MOST_DEPTH = 200;
 
 /**
  * Reads a stream of YAML documents or of JSON values. Documents without content are left out. What kubectl would not take is a
- * Failure at its line; so is a key that stands twice, of which kubectl takes the last one without a word.
+ * Failure at its line. Of a key that stands twice the last one counts, as in kubectl; such keys are named.
  */
 export function readYaml(text: string, file: string): YamlDocument[] {
+  const parts = partsOf(text);
+  if (!parts.some(({ documents }) => documents.some(hasOpenQuote))) return read(text, parts, file);
+  const indented = withIndentedQuotes(text);
+  return read(indented, indented === text ? parts : partsOf(indented), file);
+}
+
+const partsOf = (text: string) =>
+  jsonTexts(text).map((part) => ({ ...part, documents: documentsOf(part.content) }));
+
+const hasOpenQuote = ({ errors }: Document.Parsed): boolean =>
+  errors.some(({ code }) => code === 'MISSING_CHAR');
+
+function read(text: string, parts: ReturnType<typeof partsOf>, file: string): YamlDocument[] {
   const lines = new LineCounter();
   lines.addNewLine(0);
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1);
-  return jsonTexts(text).flatMap(({ start, content }) =>
-    documentsOf(content).flatMap(
-      (document) => new Reader(document, content, file, lines, start).read() ?? [],
-    ),
+  return parts.flatMap(({ start, content, documents }) =>
+    documents.flatMap((document) => new Reader(document, content, file, lines, start).read() ?? []),
   );
 }
 
@@ -65,6 +78,7 @@ class Reader {
   /** Anchors seen so far: one that is given again is another from there on. */
   readonly #anchors = new Map<string, Node>();
   readonly #targets = new Map<Alias, Node>();
+  readonly #repeated: RepeatedKey[] = [];
   #copies = 0;
 
   constructor(document: Document.Parsed, text: string, file: string, lines: LineCounter, start: number) {
@@ -85,7 +99,7 @@ class Reader {
     if (contents === null) return undefined;
     const value = this.#value(contents, 0, []);
     if (value === null) return undefined;
-    return { value, locate: (path) => this.#locate(contents, path) };
+    return { value, locate: (path) => this.#locate(contents, path), repeated: this.#repeated };
   }
 
   #value(node: unknown, depth: number, open: readonly Node[]): unknown {
@@ -115,8 +129,9 @@ class Reader {
         continue;
       }
       const key = this.#key(pair);
-      if (written.has(key))
-        throw this.#wrong(pair.key as Node, `The key "${key}" stands here a second time.`);
+      // A mapping that aliases repeat is read once for each of them.
+      if (written.has(key) && open.length === 0)
+        this.#repeated.push({ key, location: this.#at((pair.key as Node).range?.[0] ?? 0) });
       written.add(key);
       entries.set(key, this.#value(pair.value, depth + 1, open));
     }

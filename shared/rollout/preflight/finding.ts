@@ -16,6 +16,7 @@ export const RULES = [
   'node-port',
   'plain-secret',
   'secret-base64',
+  'repeated-key',
   'latest-tag',
   'privileged',
   'api-version',

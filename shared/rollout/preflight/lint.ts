@@ -7,6 +7,7 @@ import { autoscalerReplicas, autoscalerRequest, capacityDrop, disruptionBudget }
 import { latestTag, nodePort, privileged } from './rules/exposure.ts';
 import { drain, probes, qos, resources } from './rules/pods.ts';
 import { quota } from './rules/quota.ts';
+import { repeatedKey } from './rules/repeated-key.ts';
 import { plainSecret, secretBase64 } from './rules/secrets.ts';
 import { selectorService, selectorTemplate } from './rules/selectors.ts';
 import { sceneOf } from './scene.ts';
@@ -37,6 +38,7 @@ const BY_NAME: Readonly<Record<Rule, RuleDefinition>> = {
   'node-port': nodePort,
   'plain-secret': plainSecret,
   'secret-base64': secretBase64,
+  'repeated-key': repeatedKey,
   'latest-tag': latestTag,
   privileged,
   'api-version': apiVersion,
@@ -96,7 +98,7 @@ export function lintManifests(
 
 function toFinding(rule: Rule, level: Exclude<Level, 'off'>, problem: Problem): Finding {
   const { manifest, path = [], message, fix, atMost = 'error' } = problem;
-  const location = manifest?.locate(path);
+  const location = problem.location ?? manifest?.locate(path);
   return {
     rule,
     level: LEVELS.indexOf(atMost) > LEVELS.indexOf(level) ? atMost : level,

@@ -1,3 +1,4 @@
+import type { Location } from '../../host/index.ts';
 import type { FieldPath, KubeObject, Manifest, ObjectId, ServerVersion } from '../../kubernetes/index.ts';
 import type { Level, Rule } from './finding.ts';
 import type { Workload } from './workload.ts';
@@ -10,6 +11,8 @@ export interface Problem {
   readonly object?: ObjectId | undefined;
   /** The field in the manifest. */
   readonly path?: FieldPath | undefined;
+  /** In place of the field's. */
+  readonly location?: Location | undefined;
   readonly message: string;
   readonly fix?: string | undefined;
   /** A weaker matter than the rule's others: shown no higher than this, whatever the rule's level is. */

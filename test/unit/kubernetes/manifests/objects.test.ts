@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { formatId, idOf } from '../../../../shared/kubernetes/index.ts';
-import { refuseTwins } from '../../../../shared/kubernetes/manifests/objects.ts';
+import { withoutTwins } from '../../../../shared/kubernetes/manifests/objects.ts';
 import { placeOfFailure } from './failure.ts';
 import { given } from './given.ts';
 
@@ -85,10 +85,23 @@ it('the same object twice names both places, whatever the version', () => {
   const twice = (version: string) =>
     `apiVersion: ${version}\nkind: Thing\nmetadata: {name: a, namespace: ns}\n`;
   const manifests = given(`${twice('x/v1')}---\n${twice('y/v1')}---\n${twice('x/v2')}`);
-  expect(placeOfFailure(() => refuseTwins(manifests))).toEqual({
-    message: 'Thing ns/a is declared twice: given.yaml:3 and given.yaml:11; keep one of them.',
+  expect(placeOfFailure(() => withoutTwins(manifests))).toEqual({
+    message: 'Thing ns/a is declared twice and not alike: given.yaml:3 and given.yaml:11; keep one of them.',
     location: { file: 'given.yaml', line: 11, column: 12 },
   });
+});
+
+it('the same object twice in the same words is one', () => {
+  const text = 'apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n';
+  expect(withoutTwins(given(`${text}---\n${text}`))).toHaveLength(1);
+});
+
+it('templates of custom resources are for others to fill in', () => {
+  const text = `apiVersion: monitoring.coreos.com/v1beta1
+kind: AlertmanagerConfig
+metadata: {name: a}
+spec: {receivers: [{name: b, slackConfigs: [{text: '{{ template "slack.text" . }}'}]}]}`;
+  expect(given(text)).toHaveLength(1);
 });
 
 it('what only the server writes is left out of what was exported', () => {

@@ -113,8 +113,9 @@ describe('the namespace', () => {
 
   it('makes one object of two', async () => {
     const text = `${object('v1', 'ConfigMap')}---\n${object('v1', 'ConfigMap', 'metadata: {name: a, namespace: shop}')}`;
-    expect((await failureIn(namespaces(text))).message).toBe(
-      'ConfigMap shop/a is declared twice: given.yaml:3 and given.yaml:7; keep one of them.',
+    expect(await namespaces(text)).toEqual(['shop']);
+    expect((await failureIn(namespaces(`${text}\ndata: {a: b}`))).message).toBe(
+      'ConfigMap shop/a is declared twice and not alike: given.yaml:3 and given.yaml:7; keep one of them.',
     );
   });
 });

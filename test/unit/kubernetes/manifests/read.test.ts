@@ -105,10 +105,18 @@ describe('sources', () => {
     });
   });
 
+  it('a link to nothing, which would be an object less', async () => {
+    symlinkSync('gone.yaml', join(workspace, 'deploy/link.yaml'));
+    expect((await failureIn(read(['deploy']))).message).toBe(
+      '"deploy/link.yaml" is a link to a file that does not exist.',
+    );
+  });
+
   it('the same object in two files', async () => {
-    put('deploy/e.yaml', configMap('a'));
+    put('deploy/e.yaml', configMap('a').replace('a: b', 'a: c'));
     expect(await failureIn(read(['deploy']))).toMatchObject({
-      message: 'ConfigMap a is declared twice: deploy/a.yml:4 and deploy/e.yaml:4; keep one of them.',
+      message:
+        'ConfigMap a is declared twice and not alike: deploy/a.yml:4 and deploy/e.yaml:4; keep one of them.',
       location: { file: 'deploy/e.yaml', line: 4 },
     });
   });

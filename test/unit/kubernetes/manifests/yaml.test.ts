@@ -4,6 +4,31 @@ import { placeOfFailure } from './failure.ts';
 
 const read = (text: string) => readYaml(text, 'f.yaml').map(({ value }) => value);
 
+// As "kubectl get -o yaml" and generators of CRDs write long texts.
+it.each([
+  [
+    "a:\n  - b: 'one\n  it''s: two\n\n  three'\n    c: 1\n",
+    [{ a: [{ b: "one it's: two\nthree", c: 1 }] }],
+    6,
+  ],
+  ['a:\n  - b: "one\n\ttwo\\\n  \\"three"\n    c: 1\n', [{ a: [{ b: 'one two"three', c: 1 }] }], 5],
+  ["x: |\n  'one\na:\n- b: 'one\n\n\nand'\n  c: 1\n", [{ x: "'one\n", a: [{ b: 'one\n\nand', c: 1 }] }], 8],
+])('the lines of quoted text may begin far left: %j', (text, values, line) => {
+  expect(read(text)).toEqual(values);
+  expect(readYaml(text, 'f.yaml')[0]!.locate(['a', 0, 'c']).line).toBe(line);
+});
+
+it.each([
+  ['a: 1\nb: 2\na: 3\n', { a: 3, b: 2 }, 'a', 3, 1],
+  ['{"a": 1,\n "a": 2}', { a: 2 }, 'a', 2, 2],
+  ['on: 1\ntrue: 2', { true: 2 }, 'true', 2, 1],
+  ['a: &a\n  b: 1\n  b: 2\nc: *a\nd: {<<: *a}', { a: { b: 2 }, c: { b: 2 }, d: { b: 2 } }, 'b', 3, 3],
+])('of a key that stands twice the last one counts: %j', (text, value, key, line, column) => {
+  const [document] = readYaml(text, 'f.yaml');
+  expect(document!.value).toEqual(value);
+  expect(document!.repeated).toEqual([{ key, location: { file: 'f.yaml', line, column } }]);
+});
+
 // What kubectl makes of scalars is held by test/conformance/kubernetes.
 it.each([
   ['', []],
@@ -18,9 +43,8 @@ it.each([
 ])('%j', (text, values) => expect(read(text)).toEqual(values));
 
 it.each([
-  ['a: 1\nb: 2\na: 3\n', 'The key "a" stands here a second time.', 3, 1],
-  ['{"a": 1,\n "a": 2}', 'The key "a" stands here a second time.', 2, 2],
-  ['on: 1\ntrue: 2', 'The key "true" stands here a second time.', 2, 1],
+  ["a: 'one\n--- two'", "This is no YAML: Missing closing 'quote.", 1, 8],
+  ['a: "one', 'This is no YAML: Missing closing "quote.', 1, 8],
   ['a: 1\n---\nb:\n\t- c', 'This is no YAML: Tabs are not allowed as indentation.', 4, 1],
   ['{"a": 1}\n{"b": ]}', 'This is no YAML: Flow map must end with a }.', 2, 7],
   ['a: *b', 'There is no anchor &b before this.', 1, 4],
