@@ -122,7 +122,8 @@ export function plannedRun({ cluster, wave, images, plan, milliseconds }: Planne
     namespace: plan.request.namespace,
     release: plan.release,
     result: 'planned',
-    because: plan.blocked.join(' '),
+    // A token that may only plan is no reason why a rollout would fail.
+    because: plan.missing.some(({ need }) => need === 'required') ? '' : plan.blocked.join(' '),
     revision: plan.stored.record.proven?.number,
     changed: false,
     images,

@@ -131,6 +131,7 @@ export function verdict(run: ClusterRun): string {
       if (!run.changed) return `Nothing changed in ${where}.${serves}`;
       return `Rolled out to ${where}.${serves}${run.because === '' ? '' : ` ${run.because}`}`;
     case 'planned':
+      if (run.because !== '') return `Cannot be rolled out to ${where}: ${cause}.${serves}`;
       return `Would be rolled out to ${where}: ${countChanges(run.changes) || 'nothing changes'}.`;
     case 'undone':
       return `Not rolled out to ${where}, and undone: ${cause}.${serves}`;

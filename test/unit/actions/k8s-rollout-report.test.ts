@@ -54,6 +54,11 @@ const run = (more: Partial<ClusterRun>): ClusterRun => ({
 describe('the verdict is one line', () => {
   it.each<[Partial<ClusterRun>, string]>([
     [{}, 'Rolled out to shop on eu. Revision 7 serves.'],
+    [{ result: 'planned' }, 'Would be rolled out to shop on eu: nothing changes.'],
+    [
+      { result: 'planned', because: 'The namespace is not there.' },
+      'Cannot be rolled out to shop on eu: The namespace is not there. Revision 7 serves.',
+    ],
     [{ changed: false }, 'Nothing changed in shop on eu. Revision 7 serves.'],
     [
       { result: 'undone', causes: [cause], revision: 6 },
