@@ -34,12 +34,11 @@ export {
 export { lintManifests, parseRuleLevels, preflightRules, type RuleLevels } from './preflight/lint.ts';
 export { type Preflight, type PreflightOptions, preflight } from './preflight/preflight.ts';
 export { type PodResources, podResources, qosOf, type ResourceOptions } from './preflight/qos.ts';
-export { formatQuantity, parseQuantity, type Quantity } from './preflight/quantity.ts';
 export type { LiveFacts, RuleDefinition } from './preflight/rule.ts';
 export type { Attempt, ReleaseRecord, Revision } from './release/record.ts';
 export { type AutoscalerMetric, type AutoscalerState, readAutoscalers } from './resources/autoscalers.ts';
 export { type ContainerResources, resourcesOf, type WorkloadResources } from './resources/resources.ts';
 export type { RolloutResult, UndoResult } from './result.ts';
-export { finishRollout, runRollout, type Watching } from './rollout.ts';
+export { finishRollout, runRollout } from './rollout.ts';
 export { type Target, type WatchOptions, WORKLOADS } from './watch/target.ts';
 export { watchRollout } from './watch/watch.ts';

@@ -173,15 +173,21 @@ function revisionOf(
 
 /**
  * What of earlier revisions is no longer among the manifests: `pruned` is to be deleted, `dropped` stays and is remembered.
- * Generations of configuration are neither: they go by age.
+ * Generations of configuration are neither: they go by age. Nor is what was adopted and never rolled out to its end: it was another's
+ * before, and is again.
  */
 export function leaving(
-  { proven, dropped }: ReleaseRecord,
+  { proven, attempt, dropped }: ReleaseRecord,
   manifests: readonly Manifest[],
   prune: boolean,
 ): { readonly pruned: readonly ObjectId[]; readonly dropped: readonly ObjectId[] } {
-  const known = [...manifests.map(({ object }) => idOf(object)), ...(proven?.generations ?? [])].map(keyOf);
-  const earlier = [...(proven?.objects ?? []).map(idOf), ...dropped];
+  const known = [
+    ...manifests.map(({ object }) => idOf(object)),
+    ...(proven?.generations ?? []),
+    ...(attempt?.adopted ?? []),
+  ].map(keyOf);
+  const ours = proven?.adopted ? [] : (proven?.objects ?? []);
+  const earlier = [...ours.map(idOf), ...dropped];
   const left = new Map(without(earlier, known, keyOf).map((id) => [keyOf(id), id]));
   if (!prune) return { pruned: [], dropped: [...left.values()] };
   const kept = new Set((proven?.objects ?? []).map((object) => keyOf(idOf(object))));

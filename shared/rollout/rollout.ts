@@ -1,31 +1,20 @@
 import { Failure } from '../host/index.ts';
-import {
-  ApiError,
-  type ApiTraffic,
-  type Cluster,
-  formatId,
-  idOf,
-  inOrder,
-  keyOf,
-} from '../kubernetes/index.ts';
+import { type ApiTraffic, type Cluster, idOf, keyOf } from '../kubernetes/index.ts';
 import { applyAll } from './apply/apply.ts';
 import type { AppliedObject } from './apply/change.ts';
-import { parseForcePatterns } from './apply/force.ts';
-import { ApplyFailure } from './apply/refusal.ts';
-import { type CheckVerdict, causeOfCheck } from './checks.ts';
+import { carryOut, type Ending } from './carry-out.ts';
+import { causeOfCheck } from './checks.ts';
 import type { Follow } from './follow.ts';
-import type { Cause, Observation, Patience } from './outcome.ts';
-import { leaving, planRollout, type RolloutPlan } from './plan.ts';
-import { type Attempted, beginAttempt, inPhase } from './release/begin.ts';
-import { conclude } from './release/conclude.ts';
+import { planRollout, type RolloutPlan } from './plan.ts';
+import { type Attempted, beginAttempt, isAttempted } from './release/begin.ts';
+import { claimWorkloads } from './release/claim.ts';
 import { guard } from './release/guard.ts';
-import { acquireLease, clearLeftLease, type Lease } from './release/lease.ts';
-import { isWorkload } from './release/name.ts';
-import type { Attempt } from './release/record.ts';
+import { acquireLease, clearLeftLease, type LeaseOptions } from './release/lease.ts';
+import type { Attempt, Revision } from './release/record.ts';
 import { readRecord } from './release/store.ts';
 import type { RolloutResult, UndoResult } from './result.ts';
-import { beginUndo, endUndo, isUndoable } from './undo/undo.ts';
-import { watchRollout } from './watch/watch.ts';
+import { goBack, isExpected } from './undo/go-back.ts';
+import { type Watching, watchApplied } from './watching.ts';
 
 /**
  * Rolls out what was planned: under the lease of the release it writes down what it is about to do, applies, watches until every
@@ -49,10 +38,20 @@ export async function runRollout(
     return { ...conclusion, ...account() };
   }
   await ensureNamespace(cluster, planned, follow);
-  await using lease = await takeLease(cluster, { ...request, release: planned.release }, follow);
+  await using lease = await acquireLease(
+    cluster,
+    leaseOptions({ ...request, release: planned.release }, follow),
+  );
   const guarded = guard(cluster, lease);
   const plan = await freshPlan(guarded, planned, follow);
   if (plan.unchanged) return { ...(await proveAgain(guarded, plan, follow)), ...account() };
+  await using claim = await claimWorkloads(
+    guarded,
+    plan.manifests.map(({ object }) => object),
+    plan.live,
+    leaseOptions({ ...request, release: plan.release }, follow),
+  );
+  follow.signal.throwIfAborted();
   tellOfLeft(plan.stored.record.attempt, plan, follow);
   const attempt = await beginAttempt(guarded, plan.stored, {
     revision: plan.revision,
@@ -60,93 +59,9 @@ export async function runRollout(
     live: plan.live,
   });
   const signal = AbortSignal.any([follow.signal, lease.signal]);
-  const ending = await carryOut(guarded, attempt, plan, { ...follow, signal });
+  const ending = await carryOut(guarded, claim, attempt, plan, { ...follow, signal });
   lease.signal.throwIfAborted();
   return { ...(await conclusionOf(guarded, ending, plan, follow)), ...account() };
-}
-
-/** How an attempt ended, with the record as it was left. */
-type Ending = { readonly stored: Attempted; readonly seen: Seen } & (
-  | { readonly kind: 'proven' }
-  | { readonly kind: 'failed'; readonly causes: readonly [Cause, ...Cause[]] }
-  | { readonly kind: 'unknown'; readonly because: string; readonly error?: unknown }
-  | { readonly kind: 'cancelled' }
-);
-
-/** What came to light until an attempt ended. */
-interface Seen {
-  readonly applied: readonly AppliedObject[];
-  readonly observation?: Observation;
-  readonly verdicts?: readonly CheckVerdict[];
-}
-
-/** Apply, watch, check: each phase is in the record before it begins, and can be done again from its start. */
-async function carryOut(
-  cluster: Cluster,
-  begun: Attempted,
-  plan: RolloutPlan,
-  follow: Follow,
-): Promise<Ending> {
-  const { request } = plan;
-  let stored = begun;
-  let seen: Seen = { applied: [] };
-  try {
-    follow.onPhase('applying', `applying ${plan.manifests.length} objects`);
-    const applied = await applyAll(cluster, inOrder(plan.manifests), {
-      force: parseForcePatterns(request.forceConflicts),
-      live: plan.live,
-      signal: follow.signal,
-      onApplied: ({ id, result }) => follow.onLine(id, `${formatId(id)} ${result}`),
-    });
-    seen = { applied };
-    stored = await inPhase(cluster, stored, 'watching');
-    const observation = await watch(cluster, applied, request, follow);
-    seen = { applied, observation };
-    if (follow.signal.aborted) return { kind: 'cancelled', stored, seen };
-    const { outcome } = observation;
-    if (outcome.kind !== 'complete') return { ...outcome, stored, seen };
-    if (request.checks === undefined) return { kind: 'proven', stored, seen };
-    stored = await inPhase(cluster, stored, 'checking');
-    follow.onPhase('checking', 'checking what is in service');
-    const verdicts = await request.checks(cluster, follow.signal);
-    seen = { applied, observation, verdicts };
-    if (follow.signal.aborted) return { kind: 'cancelled', stored, seen };
-    const [first, ...others] = verdicts
-      .filter(({ kind }) => kind !== 'pass')
-      .map((verdict) => causeOfCheck(verdict, stored.record.attempt.revision.objects));
-    return first === undefined
-      ? { kind: 'proven', stored, seen }
-      : { kind: 'failed', causes: [first, ...others], stored, seen };
-  } catch (error) {
-    if (follow.signal.aborted) return { kind: 'cancelled', stored, seen };
-    if (error instanceof ApplyFailure)
-      return { ...endingOfRefusal(error), stored, seen: { ...seen, applied: error.applied } };
-    return { kind: 'unknown', because: (error as Error).message, error, stored, seen };
-  }
-}
-
-/** Admission, quota or validation: the API server said no to an object. */
-function endingOfRefusal({
-  refusals,
-  message,
-}: ApplyFailure):
-  | Pick<Ending & { kind: 'failed' }, 'kind' | 'causes'>
-  | { readonly kind: 'unknown'; readonly because: string } {
-  const [first, ...others] = refusals.map(
-    ({ id, message }): Cause => ({
-      code: /exceeded quota/.test(message) ? 'quota' : 'admission',
-      workload: id,
-      object: id,
-      message,
-      evidence: [],
-      next: 'Change the manifest as the API server says, and run again.',
-      since: Date.now(),
-      pods: 0,
-    }),
-  );
-  return first === undefined
-    ? { kind: 'unknown', because: message }
-    : { kind: 'failed', causes: [first, ...others] };
 }
 
 type Conclusion = Omit<RolloutResult, 'traffic' | 'milliseconds'>;
@@ -167,8 +82,7 @@ async function conclusionOf(
     causes: ending.kind === 'failed' ? ending.causes : [],
   };
   if (ending.kind === 'proven') {
-    const leave = leaving(stored.record, plan.manifests, plan.request.prune);
-    const { removed } = await conclude(cluster, stored, leave, follow.onLine);
+    const { removed } = ending;
     return {
       ...known,
       result: 'complete',
@@ -184,8 +98,12 @@ async function conclusionOf(
   // A fault of Slipway itself is one also when the way back was found.
   if (ending.kind === 'unknown' && ending.error !== undefined && !isExpected(ending.error))
     throw ending.error;
-  return { ...known, because, revision: proven?.number, undo, result: resultOf(ending, undo) };
+  return { ...known, because, revision: serving(undo, proven), undo, result: resultOf(ending, undo) };
 }
+
+/** The number of the proven revision, where it serves again. */
+const serving = (undo: UndoResult, proven: Revision | undefined): number | undefined =>
+  undo.kind === 'complete' ? proven?.number : undefined;
 
 function resultOf(ending: Ending, undo: UndoResult): RolloutResult['result'] {
   if (undo.kind === 'complete') return 'undone';
@@ -196,64 +114,6 @@ function resultOf(ending: Ending, undo: UndoResult): RolloutResult['result'] {
 function reasonOf(ending: Exclude<Ending, { kind: 'proven' }>): string {
   if (ending.kind === 'failed') return ending.causes[0].message;
   return ending.kind === 'cancelled' ? 'The run was cancelled.' : ending.because;
-}
-
-const isExpected = (error: unknown): boolean => error instanceof Failure || error instanceof ApiError;
-
-/** How long and how patiently workloads are watched. */
-export interface Watching {
-  readonly timeout: number;
-  readonly patience: Patience;
-}
-
-/** The least time for the way back, in ms: that of the way on may have been what was too short. */
-const UNDO_TIME = 300_000;
-
-/** The way back of an attempt, as far as there is one. */
-async function goBack(
-  cluster: Cluster,
-  stored: Attempted,
-  because: string,
-  request: Watching & { readonly undo: boolean },
-  follow: Follow,
-): Promise<UndoResult> {
-  const why = whyNot(stored, request.undo);
-  if (why !== undefined) {
-    await inPhase(cluster, stored, 'failed', because);
-    follow.onLine(undefined, why);
-    return { kind: 'left', because: why };
-  }
-  if (!isUndoable(stored)) throw new Error('No proven revision in a record that is to be undone');
-  const to = stored.record.proven.number;
-  follow.onPhase('undoing', `going back to revision ${to}: ${because}`);
-  try {
-    const begun = await beginUndo(cluster, stored, because, follow);
-    if (follow.signal.aborted) return { kind: 'begun', to };
-    const timeout = Math.max(request.timeout, UNDO_TIME);
-    const observation = await watch(cluster, begun.applied, { ...request, timeout }, follow);
-    if (follow.signal.aborted) return { kind: 'begun', to };
-    const { outcome } = observation;
-    if (outcome.kind === 'complete') {
-      await endUndo(cluster, begun.stored);
-      return { kind: 'complete', to, observation };
-    }
-    const words = outcome.kind === 'failed' ? outcome.causes[0].message : outcome.because;
-    const failed = `Revision ${to} was applied again and does not come up: ${words}`;
-    return { kind: 'failed', to, because: failed, observation };
-  } catch (error) {
-    if (!isExpected(error)) throw error;
-    const failed = `Revision ${to} could not be applied again: ${(error as Error).message}`;
-    return { kind: 'failed', to, because: failed, observation: undefined };
-  }
-}
-
-function whyNot({ record: { proven, attempt, release } }: Attempted, undo: boolean): string | undefined {
-  if (!undo) return `Revision ${attempt.revision.number} of ${release} stays as it is, because undo is off.`;
-  if (proven === undefined)
-    return `There is no earlier revision of ${release} to go back to: what was applied stays as it is, for inspection.`;
-  if (proven.digest === attempt.revision.digest)
-    return `Revision ${proven.number} of ${release} is itself the last proven one: there is nothing to go back to.`;
-  return undefined;
 }
 
 /**
@@ -277,7 +137,7 @@ export async function finishRollout(
     attempt.revision.run === request.run && attempt.phase !== 'failed';
   const before = await readRecord(cluster, release, namespace);
   if (!isAttempted(before) || !isOwn(before.record)) return undefined;
-  await using lease = await takeLease(cluster, request, follow);
+  await using lease = await acquireLease(cluster, leaseOptions(request, follow));
   const guarded = guard(cluster, lease);
   const stored = await readRecord(guarded, release, namespace);
   if (!isAttempted(stored) || !isOwn(stored.record)) return undefined;
@@ -291,7 +151,7 @@ export async function finishRollout(
     result: undo.kind === 'complete' ? 'undone' : undo.kind === 'failed' ? 'failed' : 'unknown',
     because,
     causes: [],
-    revision: proven?.number,
+    revision: serving(undo, proven),
     changed: true,
     applied: [],
     observation: undefined,
@@ -300,17 +160,13 @@ export async function finishRollout(
   };
 }
 
-const isAttempted = (
-  stored: Pick<Attempted, 'version'> & { readonly record: { readonly attempt: Attempt | undefined } },
-): stored is Attempted => stored.record.attempt !== undefined;
-
 /** Nothing differs from the proven revision: that it works is seen, not believed. */
 async function proveAgain(cluster: Cluster, plan: RolloutPlan, follow: Follow): Promise<Conclusion> {
   const { proven } = plan.stored.record;
   const objects = [...plan.live.values()];
   const applied = objects.map((object): AppliedObject => ({ id: idOf(object), result: 'unchanged', object }));
   follow.onLine(undefined, `nothing differs from revision ${proven?.number}`);
-  const observation = await watch(cluster, applied, plan.request, follow);
+  const observation = await watchApplied(cluster, applied, plan.request, follow);
   const { outcome } = observation;
   const checks = outcome.kind === 'complete' ? plan.request.checks : undefined;
   if (checks !== undefined) follow.onPhase('checking', 'checking what is in service');
@@ -324,7 +180,7 @@ async function proveAgain(cluster: Cluster, plan: RolloutPlan, follow: Follow): 
     result: because === undefined ? 'complete' : outcome.kind === 'unknown' ? 'unknown' : 'failed',
     because,
     causes,
-    revision: proven?.number,
+    revision: because === undefined ? proven?.number : undefined,
     changed: false,
     applied,
     observation,
@@ -338,21 +194,6 @@ async function proveAgain(cluster: Cluster, plan: RolloutPlan, follow: Follow): 
           },
   };
 }
-
-const watch = (
-  cluster: Cluster,
-  applied: readonly AppliedObject[],
-  { timeout, patience }: Watching,
-  follow: Follow,
-): Promise<Observation> => {
-  const targets = applied.flatMap(({ object }) =>
-    object !== undefined && isWorkload(object) ? [object] : [],
-  );
-  follow.onPhase('watching', `watching ${targets.length} workloads`);
-  const { signal, onProgress, onLine } = follow;
-  const beside = applied.flatMap(({ object }) => object ?? []);
-  return watchRollout(cluster, targets, { timeout, patience, beside, signal, onProgress, onLine });
-};
 
 function refuseBlocked({ blocked, release }: RolloutPlan): void {
   if (blocked.length > 0)
@@ -372,25 +213,24 @@ async function ensureNamespace(
   await applyAll(cluster, [[own]], { signal: follow.signal });
 }
 
-async function takeLease(
-  cluster: Cluster,
-  {
-    release,
-    namespace,
-    run,
-    waitForOthers: wait,
-  }: { release: string; namespace: string; run: string; waitForOthers: number },
-  { signal, onPhase }: Follow,
-): Promise<Lease> {
-  return await acquireLease(cluster, {
-    release,
-    namespace,
-    run,
-    wait,
-    signal,
-    onWait: (sentence) => onPhase('waiting', sentence),
-  });
+interface Waiting {
+  readonly release: string;
+  readonly namespace: string;
+  readonly run: string;
+  readonly waitForOthers: number;
 }
+
+const leaseOptions = (
+  { release, namespace, run, waitForOthers: wait }: Waiting,
+  { signal, onPhase }: Follow,
+): LeaseOptions => ({
+  release,
+  namespace,
+  run,
+  wait,
+  signal,
+  onWait: (sentence) => onPhase('waiting', sentence),
+});
 
 /** What was planned, unless another run changed the release meanwhile. */
 async function freshPlan(cluster: Cluster, planned: RolloutPlan, { signal }: Follow): Promise<RolloutPlan> {

@@ -35,6 +35,7 @@ export interface Around {
   readonly live: Live;
   readonly scaled: ReadonlySet<string>;
   readonly force?: readonly ForcePattern[] | undefined;
+  readonly replace?: ((object: KubeObject) => boolean) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -48,7 +49,7 @@ export async function applyOne(cluster: Cluster, manifest: Manifest, around: Aro
       return refused(manifest, error.message);
     }
     if (!(error instanceof ApiError)) throw error;
-    if (!isImmutable(error) || !mayReplace(manifest.object)) {
+    if (!isImmutable(error) || !(mayReplace(manifest.object) || around.replace?.(manifest.object))) {
       return { kind: 'refused', refusal: refusalOf(manifest, error) };
     }
     return await replace(cluster, manifest, around);
@@ -135,7 +136,7 @@ async function takeOver(
       { op: 'replace', path: '/metadata/managedFields', value: managedFields },
       { op: 'replace', path: '/metadata/resourceVersion', value: live.metadata.resourceVersion },
     ],
-    { fieldManager: FIELD_MANAGER },
+    { fieldManager: FIELD_MANAGER, pinned: true },
   );
 }
 

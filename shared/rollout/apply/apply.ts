@@ -1,4 +1,4 @@
-import { type Cluster, idOf, type Manifest } from '../../kubernetes/index.ts';
+import { type Cluster, idOf, type KubeObject, type Manifest } from '../../kubernetes/index.ts';
 import { applyOne } from './apply-one.ts';
 import type { AppliedObject } from './change.ts';
 import { waitUntilServed } from './established.ts';
@@ -12,6 +12,8 @@ import { scaledAmong } from './scaled.ts';
 export interface ApplyAllOptions {
   /** Fields that may be taken from other owners; none when left out. */
   readonly force?: readonly ForcePattern[] | undefined;
+  /** Objects that may be deleted and made anew, beside those that say so of themselves. */
+  readonly replace?: ((object: KubeObject) => boolean) | undefined;
   /** The objects as they are, where they were just read (`diffAll`): saves reading them again. */
   readonly live?: Live | undefined;
   /** Aborted: no further object is begun, and its reason is thrown. */

@@ -8,7 +8,7 @@ import type { ReleaseRecord } from './record.ts';
 /**
  * What an attempt will touch for the first time, as it is now: the objects that are in the cluster and in no revision of the
  * release, with what people and their tools want of them. With these an undo goes back to exactly what served before, whoever
- * applied it. A set without any workload that runs already is none to go back to.
+ * applied it. Workloads of which none runs already are nothing to go back to.
  */
 export function adopted(
   objects: readonly KubeObject[],
@@ -19,6 +19,6 @@ export function adopted(
   const found = without(objects, known, (object) => keyOf(idOf(object))).flatMap(
     (object) => live.get(keyOf(idOf(object))) ?? [],
   );
-  if (proven === undefined && !found.some(isWorkload)) return [];
+  if (proven === undefined && objects.some(isWorkload) && !found.some(isWorkload)) return [];
   return withRelease(found.map(intentOf), release);
 }

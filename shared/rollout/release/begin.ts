@@ -1,4 +1,4 @@
-import { type Cluster, idOf, type KubeObject, keyOf } from '../../kubernetes/index.ts';
+import { type Cluster, idOf, type KubeObject, keyOf, type ObjectId } from '../../kubernetes/index.ts';
 import { intentOf } from '../apply/intent.ts';
 import type { Live } from '../apply/live.ts';
 import { adopted } from './adopt.ts';
@@ -30,15 +30,14 @@ export async function beginAttempt(
   { revision, objects, live }: Beginning,
 ): Promise<Attempted> {
   await setBackOthers(cluster, stored.record, revision, objects);
-  const record = withAdopted(stored.record, adopted(objects, live, stored.record));
+  const found = adopted(objects, live, stored.record);
+  const record = withAdopted(stored.record, found);
   const { proven, attempt: left, release } = record;
-  const created = new Map([...(left?.created ?? []), ...objects.map(idOf)].map((id) => [keyOf(id), id]));
-  const known = new Set(left?.created.map(keyOf));
-  for (const key of live.keys()) if (!known.has(key)) created.delete(key);
   const attempt: Attempt = {
     phase: 'applying',
     revision: { ...revision, number: nextNumber(record) },
-    created: [...created.values()],
+    created: createdBy(record, objects, live),
+    adopted: [...(left?.adopted ?? []), ...found.map(idOf)],
   };
   const wanted = [...(proven?.generations ?? []), ...revision.generations];
   const written = await writeRecord(cluster, stored, { ...record, attempt });
@@ -48,6 +47,22 @@ export async function beginAttempt(
     left === undefined ? without(wanted, stored.record.proven?.generations.map(keyOf) ?? [], keyOf) : wanted;
   await keepGenerations(cluster, before, [...there, ...objects], release);
   return { ...written, record: { ...written.record, attempt } };
+}
+
+/** What is not there yet, and what a left attempt made; a proven object that somebody deleted is none: an undo brings it back. */
+function createdBy(
+  { proven, attempt: left }: ReleaseRecord,
+  objects: readonly KubeObject[],
+  live: Live,
+): readonly ObjectId[] {
+  const made = left?.created ?? [];
+  const there = [...live.keys(), ...made.map(keyOf)];
+  const isNew = without(objects.map(idOf), there, keyOf);
+  return without(
+    [...made, ...isNew],
+    (proven?.objects ?? []).map((object) => keyOf(idOf(object))),
+    keyOf,
+  );
 }
 
 /** The record in which the proven revision has also what was adopted; it is the first one where there was none. */
@@ -91,11 +106,13 @@ async function setBackOthers(
     objects.map((object) => keyOf(idOf(object))),
     (object) => keyOf(idOf(object)),
   ).filter((object) => object.kind !== 'Job' && touched.has(keyOf(idOf(object))));
-  if (others.length > 0) await applyProven(cluster, others);
+  if (others.length > 0) await applyProven(cluster, others, left);
   const created = new Set(left.created.map(keyOf));
   const copies = left.revision.generations.filter((id) => !created.has(keyOf(id)));
   await dropGenerations(cluster, [{ generations: copies }], [revision, proven, ...history]);
 }
+
+export const isAttempted = (stored: StoredRecord): stored is Attempted => stored.record.attempt !== undefined;
 
 /** The record with its attempt in another phase. */
 export async function inPhase(

@@ -46,6 +46,13 @@ function withoutValues(object: KubeObject, generation: string | undefined): Kube
   };
 }
 
+/** The copies that objects of a record need. */
+export const generationsIn = (held: readonly KubeObject[]): readonly ObjectId[] =>
+  held.flatMap((object) => {
+    const name = object.metadata.annotations?.[GENERATION];
+    return name === undefined ? [] : [{ ...idOf(object), name }];
+  });
+
 /**
  * Makes the copies that a revision needs of the values that the objects have; those that are there already stay. They come before
  * anything is changed, so that the way back is there before the way on.

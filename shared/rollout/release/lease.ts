@@ -3,13 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lease as LeaseObject } from 'kubernetes-types/coordination/v1.d.ts';
 import { Failure, formatDuration } from '../../host/index.ts';
 import { ApiError, type Cluster, type KubeObject } from '../../kubernetes/index.ts';
+import { persist } from './persist.ts';
 import { recordName } from './record.ts';
 
 /** A Lease as the API serves it (coordination.k8s.io/v1). */
 type Held = KubeObject & { readonly spec?: LeaseObject['spec'] };
 
 export interface LeaseOptions {
+  /** What is rolled out, for others to read. */
   readonly release: string;
+  /** Name of the Lease; that of the release when left out. */
+  readonly name?: string | undefined;
   readonly namespace: string;
   /** Who asks, for others to read: the address of a run, or user@host. */
   readonly run: string;
@@ -73,7 +77,7 @@ export async function clearLeftLease(
   { release, namespace, signal }: Pick<LeaseOptions, 'release' | 'namespace' | 'signal'>,
 ): Promise<void> {
   try {
-    const id = idOfLease(release, namespace);
+    const id = idOfLease(recordName(release), namespace);
     const found = await cluster.get<Held>(id);
     if (found === undefined) return;
     await sleep(validity(found), undefined, { signal });
@@ -84,11 +88,11 @@ export async function clearLeftLease(
   }
 }
 
-const idOfLease = (release: string, namespace: string) => ({
+const idOfLease = (name: string, namespace: string) => ({
   apiVersion: 'coordination.k8s.io/v1',
   kind: 'Lease',
   namespace,
-  name: recordName(release),
+  name,
 });
 
 /** Milliseconds for which a lease is valid after a change of it; 0 when nobody has it. */
@@ -112,10 +116,13 @@ class Term implements Lease {
   #renewing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(cluster: Cluster, { release, namespace, run, duration = 15_000 }: LeaseOptions) {
+  constructor(
+    cluster: Cluster,
+    { release, name = recordName(release), namespace, run, duration = 15_000 }: LeaseOptions,
+  ) {
     this.#cluster = cluster;
     this.#duration = duration;
-    this.#id = idOfLease(release, namespace);
+    this.#id = idOfLease(name, namespace);
     // Two attempts of one run are two holders.
     this.#holder = `${run} (${randomUUID().slice(0, 8)})`;
   }
@@ -146,12 +153,15 @@ class Term implements Lease {
       },
     };
     try {
-      this.#held = await (found === undefined ? this.#cluster.create(lease) : this.#cluster.replace(lease));
+      this.#held = await persist(() =>
+        found === undefined ? this.#cluster.create(lease) : this.#cluster.replace(lease),
+      );
       this.#renewed = at;
       return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 409 || (error.status === 404 && found !== undefined)) return false;
+      if (error.status === 409 || (error.status === 404 && found !== undefined))
+        return await this.#isHeld(at);
       if (error.status === 404)
         throw new Failure(
           `Namespace ${namespace} is not in ${this.#cluster.name}; add it to the manifests, make it, or name another one with namespace.`,
@@ -159,6 +169,15 @@ class Term implements Lease {
         );
       throw error;
     }
+  }
+
+  /** After a refusal: the answer to a first attempt of ours may have been lost. */
+  async #isHeld(at: ReturnType<typeof clocks>): Promise<boolean> {
+    const now = await this.read();
+    if (now?.spec?.holderIdentity !== this.#holder) return false;
+    this.#held = now;
+    this.#renewed = at;
+    return true;
   }
 
   start(): this {
@@ -188,10 +207,9 @@ class Term implements Lease {
       if (held === undefined || held.spec?.holderIdentity !== this.#holder) throw this.#lose(held);
       const at = clocks();
       try {
-        this.#held = await this.#cluster.replace<Held>({
-          ...held,
-          spec: { ...held.spec, renewTime: microTime() },
-        });
+        this.#held = await persist(() =>
+          this.#cluster.replace<Held>({ ...held, spec: { ...held.spec, renewTime: microTime() } }),
+        );
         this.#renewed = at;
         return;
       } catch (error) {

@@ -39,12 +39,15 @@ export interface Revision {
   readonly adopted?: boolean | undefined;
 }
 
+/** A revision that is being rolled out or undone, with what the way back needs. */
 export interface Attempt {
   /** `failed`: it stays in the cluster as it is, because there was nothing to go back to or no undo was wanted. */
   readonly phase: 'applying' | 'watching' | 'checking' | 'undoing' | 'failed';
   readonly revision: Revision;
   /** Objects that were not there before it: an undo removes them. */
   readonly created: readonly ObjectId[];
+  /** Objects that it found and that no revision had: an undo sets them back and lets go of them, and they are never pruned. */
+  readonly adopted?: readonly ObjectId[] | undefined;
   /** Why it is being undone, or failed. */
   readonly because?: string | undefined;
 }
@@ -54,6 +57,9 @@ export const RELEASE = 'slipway.dev/release';
 
 /** The name of the ConfigMap and of the Lease of a release. */
 export const recordName = (release: string): string => `slipway.${release}`;
+
+/** The name of the Lease under which the workloads of a namespace are taken into a release for the first time. */
+export const CLAIM = 'slipway';
 
 /** The number that the next revision gets. */
 export const nextNumber = ({ proven, history }: ReleaseRecord): number =>

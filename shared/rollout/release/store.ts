@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../../host/index.ts';
 import { ApiError, type Cluster, formatId, type KubeObject, type ObjectId } from '../../kubernetes/index.ts';
-import { decodeRecord, encodeRecord } from './encode.ts';
+import { decodeRecord, type EncodedRecord, encodeRecord } from './encode.ts';
+import { persist } from './persist.ts';
 import { emptyRecord, RELEASE, type ReleaseRecord, recordName } from './record.ts';
 
 /** A record, and the version of its ConfigMap over which it may be written; undefined while there is none. */
@@ -22,38 +23,33 @@ export async function readRecord(
     : { record: decodeRecord(found), version: found.metadata.resourceVersion };
 }
 
-/** Writes a record over the version that was read, and over no other one. */
+/** Writes a record over the one that was read, and over no other: labels and annotations of its ConfigMap may change meanwhile. */
 export async function writeRecord(
   cluster: Cluster,
-  { version }: StoredRecord,
+  { record: read, version: seen }: StoredRecord,
   record: ReleaseRecord,
 ): Promise<StoredRecord> {
   const { release, namespace } = record;
   const id = idOfRecord(release, namespace);
   const content = encodeRecord(record);
-  const object: KubeObject = {
-    apiVersion: id.apiVersion,
-    kind: id.kind,
-    metadata: {
-      name: id.name,
-      namespace,
-      labels: { 'app.kubernetes.io/managed-by': 'slipway' },
-      annotations: { [RELEASE]: release },
-      ...(version !== undefined && { resourceVersion: version }),
-    },
-    ...content,
-  };
+  let over = seen;
   for (let attempt = 1; ; attempt++) {
+    const object = configMapOf(record, content, over);
     try {
-      const written = await (version === undefined ? cluster.create(object) : cluster.replace(object));
+      const written = await persist(() =>
+        over === undefined ? cluster.create(object) : cluster.replace(object),
+      );
       return { record, version: written.metadata.resourceVersion };
     } catch (error) {
-      // Over a version, or where there was none, a write can be tried again without harm when its answer was lost.
-      if (!isRefusal(error) && error instanceof Failure && attempt < 3) continue;
       if (!isRefusal(error)) throw error;
       const found = await cluster.get(id);
+      // The answer to the write before was lost.
       if (isDeepStrictEqual(found?.binaryData, content.binaryData))
         return { record, version: found?.metadata.resourceVersion };
+      if (found !== undefined && over !== undefined && attempt < 3 && holds(found, read)) {
+        over = found.metadata.resourceVersion;
+        continue;
+      }
       throw new Failure(
         `${formatId(id)} was changed by someone else while this run held release ${release}; nothing further was changed, run again.`,
         { cause: error },
@@ -61,6 +57,27 @@ export async function writeRecord(
     }
   }
 }
+
+/** Whether a ConfigMap still says what was read of it. */
+const holds = (found: KubeObject, record: ReleaseRecord): boolean =>
+  isDeepStrictEqual(found.binaryData, encodeRecord(record).binaryData);
+
+const configMapOf = (
+  { release, namespace }: ReleaseRecord,
+  content: EncodedRecord,
+  resourceVersion: string | undefined,
+): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: {
+    name: recordName(release),
+    namespace,
+    labels: { 'app.kubernetes.io/managed-by': 'slipway' },
+    annotations: { [RELEASE]: release },
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  },
+  ...content,
+});
 
 /** Of another version, or gone, or there already. */
 const isRefusal = (error: unknown): boolean =>

@@ -1,12 +1,14 @@
-import type { Cluster } from '../../kubernetes/index.ts';
+import { type Cluster, idOf, keyOf } from '../../kubernetes/index.ts';
 import type { AppliedObject } from '../apply/change.ts';
 import type { Follow } from '../follow.ts';
 import { type Attempted, inPhase } from '../release/begin.ts';
-import { dropGenerations } from '../release/held.ts';
+import { dropGenerations, generationsIn } from '../release/held.ts';
+import { without } from '../release/objects.ts';
 import { applyProven } from '../release/proven.ts';
-import type { Revision } from '../release/record.ts';
+import type { Attempt, Revision } from '../release/record.ts';
 import { type StoredRecord, writeRecord } from '../release/store.ts';
 import { removeCreated } from './remove.ts';
+import { freeStuck } from './stuck.ts';
 
 /** A record that says that its attempt is being undone. */
 export type Undoing = Attempted & { readonly record: { readonly proven: Revision } };
@@ -26,14 +28,22 @@ export async function beginUndo(
 ): Promise<{ readonly stored: Undoing; readonly applied: readonly AppliedObject[] }> {
   const { proven, attempt } = stored.record;
   const undoing = await inPhase(cluster, stored, 'undoing', because);
-  const applied = await applyProven(cluster, proven.objects);
+  const applied = await applyProven(cluster, proven.objects, attempt);
   await removeCreated(cluster, attempt.created, follow.onLine);
+  await freeStuck(cluster, applied, follow.onLine);
   return { stored: { ...undoing, record: { ...undoing.record, proven } }, applied };
 }
 
-/** Forgets an attempt that was undone to its end. */
+/** Forgets an attempt that was undone to its end, and what it had adopted into a revision that had been proven without it. */
 export async function endUndo(cluster: Cluster, stored: Undoing): Promise<StoredRecord> {
-  const { proven, attempt, history } = stored.record;
-  await dropGenerations(cluster, [attempt.revision], [proven, ...history]);
-  return await writeRecord(cluster, stored, { ...stored.record, attempt: undefined });
+  const { proven: before, attempt, history } = stored.record;
+  const proven = before.adopted ? before : withoutAdopted(before, attempt);
+  await dropGenerations(cluster, [attempt.revision, before], [proven, ...history]);
+  return await writeRecord(cluster, stored, { ...stored.record, proven, attempt: undefined });
+}
+
+function withoutAdopted(proven: Revision, { adopted = [] }: Attempt): Revision {
+  if (adopted.length === 0) return proven;
+  const objects = without(proven.objects, adopted.map(keyOf), (object) => keyOf(idOf(object)));
+  return { ...proven, objects, generations: generationsIn(objects) };
 }
