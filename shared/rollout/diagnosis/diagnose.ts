@@ -9,7 +9,14 @@ import { endSymptom } from './container.ts';
 import { creationSymptom } from './creation.ts';
 import { imageSymptom } from './image.ts';
 import { initSymptom } from './init.ts';
-import { evictionSymptom, gateSymptom, leavingSymptom, nodeSymptom } from './lifecycle.ts';
+import {
+  evictionSymptom,
+  gateSymptom,
+  goesInOrder,
+  holdingUp,
+  leavingSymptom,
+  nodeSymptom,
+} from './lifecycle.ts';
 import { readinessSymptom, startupSymptom } from './probe.ts';
 import { scheduleSymptom } from './schedule.ts';
 import { type PodView, type Symptom, viewOf } from './symptom.ts';
@@ -82,8 +89,13 @@ export function symptomsOf(model: Model, workload: WorkloadState, patience: Pati
     ...workloadSymptoms(workload, patience, model.unseen),
     ...(creation === undefined ? [] : [creation]),
     ...ours.flatMap((view) => podSymptoms(view, evicted)),
-    // Of old pods, only those count whose place a new one needs.
+    // Of old pods, only those count whose place a new one needs, and those that hold up all others.
     ...(needsPlaces(workload) ? views.flatMap(({ view }) => leavingSymptom(view) ?? []) : []),
+    ...(goesInOrder(workload)
+      ? views
+          .filter(({ isNew, view }) => !isNew && view.state.deleting === undefined)
+          .flatMap(({ view }) => podSymptoms(view, 0).map((symptom) => holdingUp(view, symptom)))
+      : []),
   ];
 }
 

@@ -1,3 +1,5 @@
+import type { StatefulSet } from 'kubernetes-types/apps/v1.d.ts';
+import type { Live, WorkloadState } from '../watch/model.ts';
 import { conditionOf } from '../watch/phase.ts';
 import { patienceOf } from './patience.ts';
 import { lastNotice, type PodView, type Symptom } from './symptom.ts';
@@ -62,6 +64,24 @@ export function leavingSymptom({ state, patience }: PodView): Symptom | undefine
     patience: patienceOf(patience, 'node-lost'),
   };
 }
+
+/** Whether pods are replaced one by one, each only while all others are ready, and only by the controller. */
+export function goesInOrder({ live }: WorkloadState): boolean {
+  if (live?.kind !== 'StatefulSet') return false;
+  const { spec } = live as Live<StatefulSet>;
+  return spec?.podManagementPolicy !== 'Parallel' && spec?.updateStrategy?.type !== 'OnDelete';
+}
+
+/** An old pod may get well again, and then is replaced. */
+const RECOVERY = 60_000;
+
+/** What is wrong with an old pod of a StatefulSet: until it is ready no pod is replaced, not even itself (kubernetes#67250). */
+export const holdingUp = ({ workload, state }: PodView, symptom: Symptom): Symptom => ({
+  ...symptom,
+  message: `${symptom.message} It is of an older revision, and StatefulSet ${workload.id.name} replaces no pod before it is ready.`,
+  next: `Delete it, so that it is made anew from the new template: kubectl delete pod ${state.id.name} -n ${state.id.namespace}.`,
+  patience: Math.max(symptom.patience, RECOVERY),
+});
 
 /** Gates that others have to open before a pod is ready. */
 export function gateSymptom({ state, patience }: PodView): Symptom | undefined {

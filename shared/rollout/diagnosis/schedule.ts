@@ -73,7 +73,7 @@ function budgetSymptom(
   return {
     ...base,
     code: 'disruption-budget',
-    message: `Pod ${state.id.name} finds no node: nodes are closed to new pods, and PodDisruptionBudget ${closed.metadata?.name} lets none of its pods leave them.`,
+    message: `Pod ${state.id.name} finds no node: nodes are closed to new pods, and PodDisruptionBudget ${closed.metadata?.name} of this namespace lets none of its pods be moved away from them.`,
     evidence: [
       ...base.evidence,
       `PodDisruptionBudget ${closed.metadata?.name}: ${closed.status?.currentHealthy} healthy, ${closed.status?.desiredHealthy} wanted, 0 disruptions allowed`,

@@ -172,3 +172,40 @@ describe('a container that waits', () => {
     expect(cause!.message).toMatch(/after a process of it was killed because its node ran out of memory/);
   });
 });
+
+describe('an old pod of a StatefulSet that crashes', () => {
+  const stuck = (more: Fields = {}) => {
+    const record = structuredClone(recordedCase('crash'));
+    const pod = record.pods[0] as Fields;
+    const own = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web', uid: 'web' };
+    const metadata = { name: 'web', namespace: 'shop', uid: 'web', generation: 2 };
+    Object.assign(pod.metadata, {
+      name: 'web-0',
+      labels: { 'controller-revision-hash': 'web-broken' },
+      ownerReferences: [{ ...own, controller: true }],
+    });
+    const workload = {
+      ...own,
+      metadata,
+      spec: { replicas: 1, ...more },
+      status: {
+        observedGeneration: 2,
+        replicas: 1,
+        currentRevision: 'web-broken',
+        updateRevision: 'web-fix',
+      },
+    } as KubeObject;
+    return told({ ...record, workload, replicaSets: [] }, NOW);
+  };
+  it('holds up all others, and is named after a minute', () => {
+    expect(diagnosed(stuck(), NOW, 59_000).causes).toEqual([]);
+    const [cause] = diagnosed(stuck(), NOW, 60_000).causes;
+    expect(cause).toMatchObject({ code: 'crash' });
+    expect(cause!.message).toMatch(/of an older revision, and StatefulSet web replaces no pod before/);
+    expect(cause!.next).toMatch(/kubectl delete pod web-0/);
+  });
+  it.each([
+    ['they go side by side', { podManagementPolicy: 'Parallel' }],
+    ['somebody deletes them', { updateStrategy: { type: 'OnDelete' } }],
+  ])('does not, where %s', (_, spec) => expect(diagnosed(stuck(spec), NOW, 600_000).suspected).toEqual([]));
+});

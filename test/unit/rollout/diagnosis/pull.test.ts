@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
 import { type PullFault, readPullFault } from '../../../../shared/rollout/diagnosis/image.ts';
 
-/** As clusters said them: containerd 1.2 to 2.x, CRI-O, the Docker engine; from this lab and from public issue threads. */
+/**
+ * Put together from the words that containerd (1.2 to 2.x), containers/image (CRI-O), the Docker engine and the kubelet have in their
+ * sources, and compared with what users quote of them; hosts and names are ours. What the lab's own nodes said is in recorded.test.ts.
+ */
 const messages: readonly (readonly [PullFault, string, string])[] = [
   [
     'not-found',
