@@ -65,3 +65,5 @@ export {
   type ObjectId,
   type ObjectMeta,
 } from './objects.ts';
+export { formatQuantity, parseQuantity, type Quantity, sameQuantity } from './quantity.ts';
+export { formatSelector } from './selector.ts';

@@ -1,4 +1,5 @@
-import { type Cluster, formatId, type ObjectId } from '../../kubernetes/index.ts';
+import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
+import { type Cluster, formatId, formatSelector, type ObjectId } from '../../kubernetes/index.ts';
 import type { Answer } from './attempt.ts';
 import type { CheckScope, ExecCheck } from './check.ts';
 
@@ -28,35 +29,20 @@ async function podOf(cluster: Cluster, check: ExecCheck, scope: CheckScope): Pro
       scope.workloads.length === 1 ? 'is' : 'are'
     } ${scope.workloads.map(({ name }) => name).join(', ') || 'none'}.`;
   const found = await cluster.get(workload);
-  const selector = (found?.spec as { selector?: Selector } | undefined)?.selector;
+  const selector = (found?.spec as { selector?: LabelSelector } | undefined)?.selector;
   if (selector === undefined) return `${formatId(workload)} has no pods to run a command in.`;
   const namespace = workload.namespace ?? scope.namespace;
   const pods = await cluster.list({
     apiVersion: 'v1',
     kind: 'Pod',
     namespace,
-    labelSelector: selectorText(selector),
+    labelSelector: formatSelector(selector),
   });
   const [newest] = pods
     .filter(isReady)
     .sort((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? 1 : -1));
   if (newest === undefined) return `No pod of ${formatId(workload)} is ready.`;
   return { apiVersion: 'v1', kind: 'Pod', namespace, name: newest.metadata.name };
-}
-
-interface Selector {
-  readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly { key: string; operator: string; values?: readonly string[] }[];
-}
-
-/** A selector of an object in the words of a query. */
-export function selectorText({ matchLabels = {}, matchExpressions = [] }: Selector): string {
-  const expressions = matchExpressions.map(({ key, operator, values = [] }) => {
-    if (operator === 'Exists') return key;
-    if (operator === 'DoesNotExist') return `!${key}`;
-    return `${key} ${operator === 'In' ? 'in' : 'notin'} (${values.join(',')})`;
-  });
-  return [...Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`), ...expressions].join(',');
 }
 
 function isReady(pod: { metadata: { deletionTimestamp?: string }; [field: string]: unknown }): boolean {

@@ -1,9 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type FieldSet, type KubeObject, keysOfStep, meansItem, NO_FIELDS } from '../../kubernetes/index.ts';
+import {
+  type FieldSet,
+  type KubeObject,
+  keysOfStep,
+  meansItem,
+  NO_FIELDS,
+  sameQuantity,
+} from '../../kubernetes/index.ts';
 import type { FieldChange } from './change.ts';
 import { LAST_APPLIED } from './last-applied.ts';
 import { lineDiff } from './line-diff.ts';
-import { holdsQuantity, sameQuantity } from './quantity.ts';
+import { holdsQuantity } from './quantity.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -1,6 +1,7 @@
 import {
   ApiError,
   type Cluster,
+  formatSelector,
   idOf,
   type KubeObject,
   keyOf,
@@ -126,9 +127,7 @@ async function podsBehindServices(
     return explained ? [] : [{ id: idOf(object), selector }];
   });
   const counts = await inParallel(open, async ({ id, selector }) => {
-    const labelSelector = Object.entries(selector)
-      .map(([key, value]) => `${key}=${value}`)
-      .join(',');
+    const labelSelector = formatSelector({ matchLabels: selector });
     return (
       await orUndefined(
         cluster.list({ apiVersion: 'v1', kind: 'Pod', namespace: id.namespace, labelSelector }),

@@ -1,5 +1,5 @@
+import { parseQuantity, type Quantity } from '../../kubernetes/index.ts';
 import type { QosClass } from './finding.ts';
-import { parseQuantity, type Quantity } from './quantity.ts';
 import { fieldsOf, type PlacedContainer, type PodSpec, placedContainers } from './workload.ts';
 
 /** Amounts by resource: `cpu`, `memory`, `ephemeral-storage`, … */

@@ -145,13 +145,18 @@ function containerDefaults(ranges: readonly KubeObject[]): ContainerDefaults {
   const items = ranges
     .flatMap(({ spec }) => listOf(fieldsOf(spec).limits).map(fieldsOf))
     .filter(({ type }) => type === 'Container');
-  const limits = Object.assign({}, ...items.map((item) => readResources(item.default)));
+  // As the server fills in a LimitRange that it stores (SetDefaults_LimitRangeItem).
+  const limitsOf = (item: (typeof items)[number]) =>
+    readResources({ ...fieldsOf(item.max), ...fieldsOf(item.default) });
   return {
-    limits,
-    // A LimitRange that was stored has its default requests filled in from its default limits.
+    limits: Object.assign({}, ...items.map(limitsOf)),
     requests: Object.assign(
       {},
-      ...items.map((item) => ({ ...readResources(item.default), ...readResources(item.defaultRequest) })),
+      ...items.map((item) => ({
+        ...readResources(item.min),
+        ...limitsOf(item),
+        ...readResources(item.defaultRequest),
+      })),
     ),
   };
 }

@@ -1,5 +1,5 @@
 import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
-import type { Query } from '../../kubernetes/index.ts';
+import { formatSelector, type Query } from '../../kubernetes/index.ts';
 import type { Feed } from './model.ts';
 import type { Target } from './target.ts';
 
@@ -78,22 +78,4 @@ function selectorsFor(targets: readonly Target[]): readonly (string | undefined)
   );
   if (targets.length > FEW || selectors.includes('')) return [undefined];
   return [...new Set(selectors)];
-}
-
-/** A selector as the API’s queries write it; the empty text where it selects everything. */
-export function formatSelector(selector: LabelSelector | undefined): string {
-  const labels = Object.entries(selector?.matchLabels ?? {}).map(([name, value]) => `${name}=${value}`);
-  const expressions = (selector?.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
-    switch (operator) {
-      case 'In':
-        return `${key} in (${values.join(',')})`;
-      case 'NotIn':
-        return `${key} notin (${values.join(',')})`;
-      case 'Exists':
-        return key;
-      default:
-        return `!${key}`;
-    }
-  });
-  return [...labels, ...expressions].join(',');
 }

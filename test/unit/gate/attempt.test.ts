@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { judge } from '../../../shared/gate/checks/attempt.ts';
 import { readyEndpoints } from '../../../shared/gate/checks/endpoints.ts';
-import { selectorText } from '../../../shared/gate/checks/exec.ts';
 import { decodeResponse, encodeRequest } from '../../../shared/gate/checks/grpc.ts';
 
 describe('judge', () => {
@@ -32,19 +31,6 @@ describe('judge', () => {
       evidence: 'Body: version v1',
     }));
 });
-
-it('writes selectors as queries have them', () =>
-  expect(
-    selectorText({
-      matchLabels: { app: 'web' },
-      matchExpressions: [
-        { key: 'tier', operator: 'In', values: ['a', 'b'] },
-        { key: 'old', operator: 'NotIn', values: ['x'] },
-        { key: 'has', operator: 'Exists' },
-        { key: 'no', operator: 'DoesNotExist' },
-      ],
-    }),
-  ).toBe('app=web,tier in (a,b),old notin (x),has,!no'));
 
 describe('readyEndpoints', () => {
   const pod = (name: string, ready?: boolean) => ({

@@ -90,9 +90,10 @@ function* statefulSetDrop(scene: Scene, workload: DeclaredWorkload): Iterable<Pr
   if (strategy.type === 'OnDelete') yield onDelete(workload);
   const { max } = replicasOf(scene, workload);
   if (max === 0 || strategy.type === 'OnDelete') return;
-  // The field is honoured behind a feature gate only; a percentage is rounded up there (statefulset getStatefulSetMaxUnavailable).
+  // Honoured by default from 1.35. The API's page says that percentages are rounded up; the controller rounds them down, to at least
+  // one (statefulset getStatefulSetMaxUnavailable).
   const { maxUnavailable } = fieldsOf(strategy.rollingUpdate);
-  const missing = Math.min(max, Math.max(1, shareOf(maxUnavailable ?? 1, max, 'up') ?? 1));
+  const missing = Math.min(max, Math.max(1, shareOf(maxUnavailable ?? 1, max, 'down') ?? 1));
   const gated = (scene.facts?.version?.minor ?? Number.POSITIVE_INFINITY) < 35;
   if (missing > 1)
     yield {

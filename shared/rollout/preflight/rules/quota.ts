@@ -1,10 +1,17 @@
-import { formatId, type KubeObject } from '../../../kubernetes/index.ts';
+import {
+  formatId,
+  formatQuantity,
+  type KubeObject,
+  parseQuantity,
+  type Quantity,
+  sameQuantity,
+} from '../../../kubernetes/index.ts';
 import { containerResources, podResources, qosOf, type ResourceOptions, type Resources } from '../qos.ts';
-import { formatQuantity, parseQuantity, type Quantity } from '../quantity.ts';
 import type { DeclaredWorkload, Problem, RuleDefinition, Scene } from '../rule.ts';
 import { cannotTell, firstOfNamespaces, knownObjects, replicasOf, resourceOptions } from '../scene.ts';
 import { fieldsOf, listOf, shareOf } from '../workload.ts';
 import { missingDuringRoll } from './capacity.ts';
+import { boundsOf, tooManyObjects } from './quota-objects.ts';
 
 const ONE = 1_000_000_000n;
 
@@ -12,7 +19,7 @@ export const quota: RuleDefinition = {
   name: 'quota',
   level: 'error',
   finds:
-    'a ResourceQuota with too little left for the pods that the rollout adds, or that asks for requests or limits which a container does not have; a LimitRange that refuses a container',
+    'a ResourceQuota with too little left for the pods and objects that the rollout adds, or that asks for requests or limits which a container does not have; a LimitRange that refuses a container',
   why: 'the API server refuses the pods, and the rollout hangs half way',
   fix: 'a larger quota, a smaller surge, or the missing field',
   *find(scene) {
@@ -28,6 +35,10 @@ export const quota: RuleDefinition = {
       if (unknown !== undefined)
         yield cannotTell(workload, 'Whether the quota of the namespace holds the new pods', unknown);
     }
+    const namespaces = new Set(scene.manifests.map(({ object }) => object.metadata.namespace));
+    for (const namespace of namespaces)
+      for (const { object } of knownObjects(scene, 'ResourceQuota', namespace).objects)
+        yield* tooManyObjects(scene, object);
   },
 };
 
@@ -49,8 +60,22 @@ export function extraPods(scene: Scene, workload: DeclaredWorkload): number {
   const { maxSurge, maxUnavailable } = fieldsOf(rollingUpdate);
   // A roll that may take a pod away first gets along without its surge, only slower.
   const needed = missingDuringRoll(wanted, maxSurge, maxUnavailable) > 0 ? 0 : 1;
+  if (isInService(spec.template, fieldsOf(live.spec).template)) return Math.max(0, wanted - now);
   const surge = wanted === 0 ? 0 : Math.min(needed, shareOf(maxSurge ?? '25%', wanted, 'up') ?? 1);
   return Math.max(0, wanted - now) + surge;
+}
+
+/** Whether all that a template says is in the live one, which has the server's defaults besides: then no pod is replaced. */
+function isInService(declared: unknown, live: unknown): boolean {
+  if (Array.isArray(declared))
+    return (
+      Array.isArray(live) &&
+      live.length === declared.length &&
+      declared.every((one, index) => isInService(one, live[index]))
+    );
+  if (typeof declared === 'object' && declared !== null)
+    return Object.entries(declared).every(([name, one]) => isInService(one, fieldsOf(live)[name]));
+  return declared === live || (declared === null && live === undefined) || sameQuantity(declared, live);
 }
 
 const replicasIsOpen = ({ replicas }: Readonly<Record<string, unknown>>): boolean => replicas === undefined;
@@ -66,8 +91,7 @@ function* exceeded(
   workloads: readonly DeclaredWorkload[],
   options: ResourceOptions,
 ): Iterable<Problem> {
-  const status = fieldsOf(object.status);
-  const hard = fieldsOf(status.hard ?? fieldsOf(object.spec).hard);
+  const { hard, used: counts } = boundsOf(scene, object);
   const counted = workloads.filter((workload) => inScope(object, workload, options));
   const added = counted.map((workload) => ({
     workload,
@@ -76,7 +100,7 @@ function* exceeded(
   }));
   for (const { workload } of added) yield* missingForQuota(object, Object.keys(hard), workload, options);
   for (const [name, limit] of Object.entries(hard)) {
-    const [allowed, used] = [parseQuantity(limit), parseQuantity(fieldsOf(status.used)[name]) ?? 0n];
+    const [allowed, used] = [parseQuantity(limit), parseQuantity(counts[name]) ?? 0n];
     if (allowed === undefined) continue;
     const of = (one: (typeof added)[number]): Quantity => (one.use[name] ?? 0n) * BigInt(one.pods);
     const needed = added.reduce((sum, one) => sum + of(one), 0n);
@@ -166,12 +190,27 @@ function inScope(object: KubeObject, { id, spec }: DeclaredWorkload, options: Re
     if (scopeName === 'NotTerminating') return !terminating;
     if (scopeName === 'BestEffort') return qosOf(spec, options) === 'BestEffort';
     if (scopeName === 'NotBestEffort') return qosOf(spec, options) !== 'BestEffort';
+    if (scopeName === 'CrossNamespacePodAffinity') return reachesOtherNamespaces(spec);
     if (scopeName !== 'PriorityClass') return false;
     const name = spec.priorityClassName;
     if (operator === 'Exists') return name !== undefined;
     if (operator === 'DoesNotExist') return name === undefined;
     const listed = name !== undefined && values.includes(name);
     return operator === 'In' ? listed : !listed;
+  });
+}
+
+/** Whether an affinity looks at pods of other namespaces (quota evaluator usesCrossNamespacePodAffinity). */
+function reachesOtherNamespaces({ affinity }: DeclaredWorkload['spec']): boolean {
+  const terms = [affinity?.podAffinity, affinity?.podAntiAffinity].flatMap((one) => [
+    ...listOf(fieldsOf(one).requiredDuringSchedulingIgnoredDuringExecution),
+    ...listOf(fieldsOf(one).preferredDuringSchedulingIgnoredDuringExecution).map(
+      (weighted) => fieldsOf(weighted).podAffinityTerm,
+    ),
+  ]);
+  return terms.some((term) => {
+    const { namespaces, namespaceSelector } = fieldsOf(term);
+    return listOf(namespaces).length > 0 || (namespaceSelector ?? undefined) !== undefined;
   });
 }
 

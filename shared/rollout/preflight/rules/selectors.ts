@@ -96,7 +96,7 @@ export const selectorService: RuleDefinition = {
   name: 'selector-service',
   level: 'error',
   finds:
-    'a Service whose selector matches no workload of the manifests or the namespace, or several (both a warning), or whose `targetPort` names a port that the pods do not have',
+    'a Service whose selector matches no workload of the manifests or the namespace, or several (both a warning), or whose `targetPort` names a port that the pods do not have (an error where no port of the Service leads anywhere)',
   why: 'requests are refused, or reach pods of another program',
   fix: 'the labels of the workload’s template, and its port’s name',
   *find(scene) {
@@ -221,22 +221,27 @@ function distinctLabel([first, ...others]: readonly Workload[]): Record<string, 
 }
 
 function* unknownPorts(service: Known, matching: readonly Workload[]): Iterable<Problem> {
-  for (const [index, one] of listOf(fieldsOf(service.object.spec).ports).entries()) {
-    const { targetPort } = fieldsOf(one);
-    if (typeof targetPort !== 'string' || /^\d+$/.test(targetPort)) continue;
+  const ports = listOf(fieldsOf(service.object.spec).ports).map((port) => fieldsOf(port).targetPort);
+  // One port that leads nowhere may be one that nobody asks for; where none leads anywhere the Service is dead.
+  const dead = !ports.some((port) => matching.some((workload) => hasPort(workload, port)));
+  for (const [index, targetPort] of ports.entries()) {
     for (const workload of matching) {
+      if (typeof targetPort !== 'string' || hasPort(workload, targetPort)) continue;
       const names = portNames(workload);
-      if (names.includes(targetPort)) continue;
       yield {
         manifest: service.manifest,
         path: ['spec', 'ports', index, 'targetPort'],
         message: `targetPort ${targetPort} of ${formatId(service.id)} is no port name of ${formatId(workload.id)}${names.length === 0 ? ', whose ports have no names' : `; it has ${names.join(', ')}`}: no requests get there.`,
         ...(names.length === 1 && { fix: `targetPort: ${names[0]}` }),
-        atMost: workload.id.kind === 'Rollout' ? 'warning' : 'error',
+        atMost: dead ? 'error' : 'warning',
       };
     }
   }
 }
+
+/** A number leads to whatever listens there. */
+const hasPort = (workload: Workload, targetPort: unknown): boolean =>
+  typeof targetPort !== 'string' || /^\d+$/.test(targetPort) || portNames(workload).includes(targetPort);
 
 /** Names of ports that a Service can name: those of containers that go on running. */
 const portNames = ({ containers }: Workload): string[] =>

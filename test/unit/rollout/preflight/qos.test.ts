@@ -1,32 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { formatQuantity, parseQuantity, podResources, qosOf } from '../../../../shared/rollout/index.ts';
+import { parseQuantity } from '../../../../shared/kubernetes/index.ts';
+import { podResources, qosOf } from '../../../../shared/rollout/index.ts';
 import type { PodSpec } from '../../../../shared/rollout/preflight/workload.ts';
-
-it.each([
-  ['100m', 100_000_000n],
-  [0.1, 100_000_000n],
-  ['1', 1_000_000_000n],
-  ['1Ki', 1_024_000_000_000n],
-  ['1.5Gi', 1_610_612_736_000_000_000n],
-  ['1e3', 1_000_000_000_000n],
-  ['1E', 10n ** 27n],
-  ['+2k', 2_000_000_000_000n],
-  ['.5', 500_000_000n],
-  ['1n', 1n],
-  ['0.1n', 1n],
-  ['', undefined],
-  ['1 Gi', undefined],
-  ['ten', undefined],
-  [null, undefined],
-])('quantity %s', (given, expected) => expect(parseQuantity(given)).toBe(expected));
-
-it('writes quantities as people do', () => {
-  expect(formatQuantity(parseQuantity('0.25')!, 'cpu')).toBe('250m');
-  expect(formatQuantity(parseQuantity('2000m')!, 'cpu')).toBe('2');
-  expect(formatQuantity(parseQuantity('65536Ki')!, 'requests.memory')).toBe('64Mi');
-  expect(formatQuantity(parseQuantity('1000')!, 'memory')).toBe('1000');
-  expect(formatQuantity(parseQuantity('3')!, 'pods')).toBe('3');
-});
 
 const of = (requests: object | undefined, limits: object | undefined, more: object = {}) => ({
   name: 'c',

@@ -179,6 +179,7 @@ describe('capacity-drop', () => {
       '{ replicas: 4, updateStrategy: { rollingUpdate: { maxUnavailable: 50% } } }',
       ['warning 7'],
     ],
+    ['StatefulSet', '{ replicas: 3, updateStrategy: { rollingUpdate: { maxUnavailable: 50% } } }', []],
     ['StatefulSet', 'updateStrategy: { type: OnDelete }', ['warning 7']],
     ['DaemonSet', 'updateStrategy: { rollingUpdate: { maxUnavailable: 30% } }', ['warning 7']],
     ['DaemonSet', 'updateStrategy: { rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } }', []],
@@ -260,6 +261,11 @@ describe('selectors', () => {
     const pod = (name: string) => deployment({ container: `ports: [{ name: ${name}, containerPort: 80 }]` });
     expect(await brief('selector-service', and(named, pod('web')), cluster(34))).toEqual(['error 6']);
     expect(await brief('selector-service', and(named, pod('http')), cluster(34))).toEqual([]);
+    const second = service(
+      'app: web',
+      'ports: [{ name: a, port: 80, targetPort: http }, { name: b, port: 81, targetPort: 8080 }]',
+    );
+    expect(await brief('selector-service', and(second, pod('web')), cluster(34))).toEqual(['warning 6']);
   });
 });
 
@@ -644,6 +650,78 @@ describe('quota', () => {
     ).toBe(
       'LimitRange range allows at most 32Mi of memory, and the limit is 64Mi, so container app of Deployment shop/web is refused.',
     );
+  });
+});
+
+describe('quota of the namespace', () => {
+  const configMap = (name: string) =>
+    `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ${name}, namespace: shop }\n`;
+  const quota = (spec: object, used: object) => ({
+    apiVersion: 'v1',
+    kind: 'ResourceQuota',
+    metadata: { name: 'small', namespace: 'shop' },
+    spec,
+    status: { ...spec, used },
+  });
+
+  it.each([
+    ['configmaps', '4', []],
+    ['configmaps', '3', ['error 8']],
+    ['count/configmaps', '3', ['error 8']],
+    ['count/secrets', '3', []],
+    ['count/deployments.apps', '0', []],
+  ])('%s: %s', async (name, hard, expected) => {
+    const there = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'shop' } };
+    const facts = cluster(34, [there, quota({ hard: { [name]: hard } }, { [name]: '2' })]);
+    const text = and(configMap('a'), configMap('b'), configMap('c'));
+    expect(await brief('quota', text, facts)).toEqual(expected.map(() => 'error 6'));
+    expect(await brief('quota', and(configMap('a'), deployment()), facts)).toEqual(
+      name.includes('deployments') ? ['error 6'] : [],
+    );
+  });
+
+  it('counts pods that look at other namespaces', async () => {
+    const facts = cluster(34, [
+      quota({ hard: { pods: '0' }, scopes: ['CrossNamespacePodAffinity'] }, { pods: '0' }),
+    ]);
+    const near = (term: string) =>
+      deployment({
+        pod: `affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: a, ${term} }] } }`,
+      });
+    expect(await find('quota', near('namespaces: [other]'), facts)).toHaveLength(1);
+    expect(await find('quota', near('namespaceSelector: {}'), facts)).toHaveLength(1);
+    expect(await find('quota', near('labelSelector: {}'), facts)).toEqual([]);
+  });
+
+  it('stops no run that replaces no pod', async () => {
+    const text = deployment({
+      strategy: 'rollingUpdate: { maxSurge: 1, maxUnavailable: 0 }',
+      container: guaranteed,
+    });
+    const [{ object } = { object: undefined }] = await read(text);
+    const live = { ...object, status: { replicas: 4 } };
+    const facts = cluster(34, [live, quota({ hard: { pods: '4' } }, { pods: '4' })]);
+    expect(await find('quota', text, facts)).toEqual([]);
+    expect(await find('quota', text.replace('web:1', 'web:2'), facts)).toHaveLength(1);
+  });
+
+  it('fills a LimitRange of the manifests in as the server does', async () => {
+    const range = `apiVersion: v1
+kind: LimitRange
+metadata: { name: range, namespace: shop }
+spec: { limits: [{ type: Container, max: { memory: 1Gi, cpu: 1 }, min: { memory: 16Mi, cpu: 10m } }] }
+`;
+    expect(await find('quota', and(range, deployment()), cluster(34))).toEqual([]);
+  });
+
+  it('that the manifests change keeps what is used', async () => {
+    const written = `apiVersion: v1
+kind: ResourceQuota
+metadata: { name: small, namespace: shop }
+spec: { hard: { configmaps: 2 } }
+`;
+    const facts = cluster(34, [quota({ hard: { configmaps: '9' } }, { configmaps: '2' })]);
+    expect(await find('quota', and(written, configMap('b'), deployment()), facts)).toHaveLength(1);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../../shared/kubernetes/index.ts';
-import { formatSelector, sourcesFor } from '../../../../shared/rollout/watch/feeds.ts';
+import { sourcesFor } from '../../../../shared/rollout/watch/feeds.ts';
 import { createModel, fold, noticesOf } from '../../../../shared/rollout/watch/model.ts';
 import { belongsToRevision } from '../../../../shared/rollout/watch/revision.ts';
 import { takeOver } from '../../../../shared/rollout/watch/take-over.ts';
@@ -167,16 +167,4 @@ describe('the watches', () => {
     ]));
   it('are as few for 500 workloads as for one', () =>
     expect(sourcesFor(Array.from({ length: 500 }, (_, index) => named(`w${index}`)))).toHaveLength(4));
-  it('write selectors as the API reads them', () =>
-    expect(
-      formatSelector({
-        matchLabels: { app: 'web' },
-        matchExpressions: [
-          { key: 'tier', operator: 'In', values: ['a', 'b'] },
-          { key: 'old', operator: 'DoesNotExist' },
-          { key: 'zone', operator: 'NotIn', values: ['z'] },
-          { key: 'team', operator: 'Exists' },
-        ],
-      }),
-    ).toBe('app=web,tier in (a,b),!old,zone notin (z),team'));
 });

@@ -45,6 +45,12 @@ function scale(value: bigint, power: number): bigint {
   return value / divisor + (rest > 0n ? 1n : 0n);
 }
 
+/** Whether two values are written differently and mean the same: `1000m` and `1`, `1Gi` and `1024Mi`. */
+export function sameQuantity(one: unknown, other: unknown): boolean {
+  const amount = parseQuantity(one);
+  return amount !== undefined && amount === parseQuantity(other);
+}
+
 /** As people write it: `250m` and `2` for cpu, `64Mi` for bytes, plain numbers for counts. */
 export function formatQuantity(amount: Quantity, resource: string): string {
   if (/memory|storage|hugepages/.test(resource)) return formatBinary(amount / NANO);
