@@ -59,7 +59,7 @@ export function diagnose(
   const later = seen.filter(({ due }) => due > now && due < Number.POSITIVE_INFINITY).map(({ due }) => due);
   return {
     // A deadline and a Job's failure are the end of something else: all that shows belongs to them.
-    causes: causesOf(workload.id, leading ? seen : ripe),
+    causes: causesOf(workload.id, leading ? seen : ripe, seen),
     suspected: causesOf(workload.id, seen),
     due: later.length === 0 ? undefined : Math.min(...later),
     sightings: new Map(seen.map(({ key, first }) => [key, first])),
@@ -154,17 +154,23 @@ const ORDER: readonly CauseCode[] = [
   'deadline',
 ];
 
-function causesOf(
-  workload: ObjectId,
-  seen: readonly { readonly symptom: Symptom; readonly since: number }[],
-): readonly Cause[] {
-  const groups = Map.groupBy(seen, ({ symptom: { code, container } }) => `${code} ${container ?? ''}`);
-  return [...groups.values()]
-    .map((members): Cause => {
+interface Seen {
+  readonly symptom: Symptom;
+  readonly since: number;
+}
+
+const sortOf = ({ symptom: { code, container } }: Seen): string => `${code} ${container ?? ''}`;
+
+/** One cause for each sort of symptom. Of `all`, those of its sort are counted too, for which it is too early to be a cause. */
+function causesOf(workload: ObjectId, seen: readonly Seen[], all: readonly Seen[] = seen): readonly Cause[] {
+  return [...Map.groupBy(seen, sortOf)]
+    .map(([sort, members]): Cause => {
       const [first] = [...members].sort((a, b) => a.since - b.since);
       const { code, object, container, message, evidence, next } = first!.symptom;
       const pods = new Set(
-        members.flatMap(({ symptom }) => (symptom.object.kind === 'Pod' ? symptom.object.name : [])),
+        all
+          .filter((one) => sortOf(one) === sort && one.symptom.object.kind === 'Pod')
+          .map(({ symptom }) => symptom.object.name),
       );
       return {
         code,
