@@ -126,6 +126,8 @@ export interface Cluster extends AsyncDisposable {
       fieldManager?: string | undefined;
       subresource?: string | undefined;
       dryRun?: boolean | undefined;
+      /** It names the version that it is over: it is sent again when its answer was lost, and is 409 where it was taken. */
+      pinned?: boolean | undefined;
     },
   ): Promise<T>;
   /** false where there was none. */
@@ -169,6 +171,8 @@ export class ApiError extends Error {
   }[];
   /** `PATCH deployments.apps/storefront in shop`, for messages. */
   readonly call: string;
+  /** Milliseconds for which the server asks to be left alone. */
+  readonly retryAfter: number | undefined;
 
   constructor(given: {
     status: number;
@@ -176,12 +180,14 @@ export class ApiError extends Error {
     message: string;
     causes: ApiError['causes'];
     call: string;
+    retryAfter?: number | undefined;
   }) {
     super(given.message);
     this.status = given.status;
     this.reason = given.reason;
     this.causes = given.causes;
     this.call = given.call;
+    this.retryAfter = given.retryAfter;
   }
 }
 

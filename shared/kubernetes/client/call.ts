@@ -102,9 +102,9 @@ async function attemptOf(way: Way, call: Call, credentials: Credentials): Promis
     const text = await textOf(answer);
     tellWarnings(answer, way.onWarning);
     if (answer.status >= 200 && answer.status < 300) return { kind: 'done', text };
-    const error = errorOf(answer.status, text, call.what);
-    if (answer.status === 401) return { kind: 'unauthorised', error: unauthorised(error, way) };
     const after = retryAfter(answer.headers['retry-after'], Date.now());
+    const error = errorOf(answer.status, text, call.what, after);
+    if (answer.status === 401) return { kind: 'unauthorised', error: unauthorised(error, way) };
     const { status, reason } = error;
     return { kind: 'failed', error, ending: { kind: 'answer', status, reason, retryAfter: after } };
   } catch (error) {

@@ -54,6 +54,7 @@ async function handshake(
   { url, ...options }: Target,
 ): Promise<Channels | { readonly status: number; readonly body: string }> {
   const { default: Socket } = await import('ws');
+  signal.throwIfAborted();
   const socket = new Socket(url, [PROTOCOL], {
     ...options,
     handshakeTimeout: HANDSHAKE,

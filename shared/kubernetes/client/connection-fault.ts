@@ -23,6 +23,11 @@ const MEANING: Readonly<Record<string, string>> = {
 /** The API server could not be reached, or went away in the middle of an answer. */
 export class Unreachable extends Failure {}
 
+/** Why calls end that were under way when their cluster was closed. */
+export class Closed extends Error {
+  override readonly message = 'The cluster was closed.';
+}
+
 /** The code of an error of Node's network; empty for others. */
 export const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException | undefined)?.code ?? '';
 

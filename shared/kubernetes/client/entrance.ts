@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { didYouMean, Failure } from '../../host/index.ts';
 import type { ClusterOptions } from '../cluster.ts';
 import {
+  type Faulty,
   fromBase64,
   type Kubeconfig,
   pem,
@@ -44,17 +45,17 @@ function entranceOf(
           .join(', ');
   if (name === undefined)
     throw new Failure(`The kubeconfig has no current context; name one in "context". It has: ${known}.`);
-  const context = contexts.find((one) => one.name === name);
+  const context = chosen('context', contexts, name);
   if (context === undefined)
     throw new Failure(
       `There is no context "${name}" in the kubeconfig.${didYouMean(name, names)} It has: ${known}.`,
     );
-  const cluster = clusters.find((one) => one.name === context.cluster);
+  const cluster = chosen('cluster', clusters, context.cluster);
   if (cluster === undefined)
     throw new Failure(
       `The context "${name}" is of the cluster "${context.cluster}", which the kubeconfig does not describe.`,
     );
-  const user = users.find((one) => one.name === context.user);
+  const user = chosen('user', users, context.user);
   if (user === undefined && context.user)
     throw new Failure(
       `The context "${name}" is of the user "${context.user}", which the kubeconfig does not describe.`,
@@ -68,9 +69,25 @@ function entranceOf(
       insecure: cluster.skipTLSVerify,
       tlsServerName: cluster.tlsServerName || undefined,
       proxyUrl: cluster.proxyUrl ? parseProxy(cluster.proxyUrl, name) : undefined,
+      execConfig: cluster.execConfig,
     },
     user: user ?? { name: '', impersonate: {} },
   };
+}
+
+/** The entry of a name; undefined where there is none. */
+function chosen<T extends { readonly name: string }>(
+  what: string,
+  entries: readonly (T | Faulty)[],
+  name: string | undefined,
+): T | undefined {
+  const found = entries.find((one) => one.name === name);
+  if (found === undefined || !('fault' in found)) return found;
+  const { fault } = found;
+  throw new Failure(
+    `The ${what} "${name}" of the kubeconfig cannot be used: ${fault.message.replace(/^\w+\[0\]\./, '')}.`,
+    { cause: fault },
+  );
 }
 
 function parseProxy(text: string, context: string): string {

@@ -23,6 +23,10 @@ export async function runExecPlugin(
   entrance: Entrance,
   { env, signal, secret }: CredentialContext,
 ): Promise<PluginCredentials> {
+  if (plugin.interactiveMode === 'Always')
+    throw new Failure(
+      `The context "${entrance.name}" gets its credentials from the program "${plugin.command}", which asks somebody at a terminal (interactiveMode: Always); here, use a login that asks nobody.`,
+    );
   const apiVersion = plugin.apiVersion ?? NEWEST;
   const finished = await run({
     program: plugin.command,
@@ -57,6 +61,7 @@ async function execInfo(plugin: ExecPlugin, apiVersion: string, { cluster }: Ent
             'certificate-authority-data': Buffer.from(authority).toString('base64'),
           }),
           ...(cluster.proxyUrl !== undefined && { 'proxy-url': cluster.proxyUrl }),
+          ...(cluster.execConfig !== undefined && { config: cluster.execConfig }),
         },
       }),
     },

@@ -14,6 +14,7 @@ export interface ExecPlugin {
   /** What the user is told when the program is missing. */
   readonly installHint?: string;
   readonly provideClusterInfo?: boolean;
+  readonly interactiveMode?: string;
 }
 
 /** PEM, or where it lies. */
@@ -26,6 +27,8 @@ export interface ServerEntry {
   readonly insecure: boolean;
   readonly tlsServerName?: string | undefined;
   readonly proxyUrl?: string | undefined;
+  /** What a plugin is told of this cluster beside its address (extension `client.authentication.k8s.io/exec`). */
+  readonly execConfig?: unknown;
 }
 
 /** Who enters: the fields of a kubeconfig's user. */
@@ -42,30 +45,42 @@ export interface UserEntry {
   readonly impersonate: Readonly<Record<string, string | readonly string[]>>;
 }
 
-interface RawUser {
-  readonly name?: string;
-  readonly user?: Readonly<Record<string, unknown>>;
+interface RawEntry {
+  readonly name: string;
+  readonly cluster?: {
+    readonly extensions?: readonly { readonly name?: string; readonly extension?: unknown }[];
+  };
+  readonly user?: Readonly<Record<string, unknown>> | null;
 }
 
 interface RawConfig {
   readonly clusters?: unknown;
   readonly contexts?: unknown;
-  readonly users?: readonly RawUser[] | null;
+  readonly users?: unknown;
   readonly 'current-context'?: string;
+}
+
+/** A cluster of a kubeconfig, as it is written there. */
+export type ClusterEntry = Cluster & { readonly execConfig?: unknown };
+
+/** An entry that is not as it has to be: kubeconfigs gather old ones, so it matters only where it is the one that is used. */
+export interface Faulty {
+  readonly name: string;
+  readonly fault: Error;
 }
 
 /** One kubeconfig, with its paths made absolute. */
 export interface Kubeconfig {
-  readonly clusters: readonly Cluster[];
-  readonly contexts: readonly Context[];
-  readonly users: readonly UserEntry[];
+  readonly clusters: readonly (ClusterEntry | Faulty)[];
+  readonly contexts: readonly (Context | Faulty)[];
+  readonly users: readonly (UserEntry | Faulty)[];
   readonly current: string | undefined;
 }
 
 /** What KUBECONFIG's files say together: the first that names a thing wins (client-go, loading rules). */
 export async function readConfigured(options: ClusterOptions): Promise<Kubeconfig | undefined> {
   const { kubeconfig, env, server } = options;
-  if (kubeconfig !== undefined && kubeconfig.trim() !== '') return await readGiven(kubeconfig.trim());
+  if (kubeconfig !== undefined && kubeconfig.trim() !== '') return await readGiven(kubeconfig);
   // A server that is named in the inputs is not mixed with whatever lies on the machine.
   if (server !== undefined) return undefined;
   const files = (env.KUBECONFIG ?? '').split(delimiter).filter((file) => file !== '');
@@ -90,13 +105,20 @@ async function readGiven(given: string): Promise<Kubeconfig> {
   const decoded = fromBase64(given);
   if (decoded !== undefined && isContent(decoded))
     return await parse(decoded, 'the input "kubeconfig" (Base64)', process.cwd());
-  const read = await readOptional(given);
-  if (read === undefined)
+  const file = given.trim();
+  const read = await readOptional(file);
+  if (read !== undefined) return read;
+  const accepted = 'give the path of a kubeconfig, its content, or that in Base64';
+  // It may be a kubeconfig that was damaged on its way: that holds secrets, and is not shown.
+  if (file.length > LONGEST_SHOWN || file.includes('\n'))
     throw new Failure(
-      `"kubeconfig" names the file "${given.slice(0, 200)}", which does not exist; give the path of a kubeconfig, its content, or that in Base64.`,
+      `"kubeconfig" (${file.length} characters) is neither the path of a file nor a kubeconfig in YAML, JSON or Base64; ${accepted}.`,
     );
-  return read;
+  throw new Failure(`"kubeconfig" names the file "${file}", which does not exist; ${accepted}.`);
 }
+
+/** Characters of a path. Any kubeconfig is longer. */
+const LONGEST_SHOWN = 120;
 
 const isContent = (text: string): boolean =>
   /(^|\n)\s*("?(apiVersion|kind|clusters|contexts|users)"?\s*:)|^\s*\{/.test(text);
@@ -106,9 +128,12 @@ export function fromBase64(text: string): string | undefined {
   return /^[A-Za-z0-9+/]+={0,2}$/.test(bare) ? Buffer.from(bare, 'base64').toString('utf8') : undefined;
 }
 
+/** Faults of a path at which no file can be. */
+const NO_FILE = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE']);
+
 async function readOptional(file: string): Promise<Kubeconfig | undefined> {
   const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'ENOENT' || cause.code === 'ENAMETOOLONG') return undefined;
+    if (NO_FILE.has(cause.code ?? '')) return undefined;
     throw new Failure(`The kubeconfig "${file}" cannot be read (${cause.code}).`, { cause });
   });
   return text === undefined ? undefined : await parse(text, `the kubeconfig "${file}"`, dirname(file));
@@ -123,11 +148,12 @@ async function parse(text: string, what: string, folder: string): Promise<Kubeco
     const at = (path: string | undefined) =>
       path === undefined || path === '' || isAbsolute(path) ? path : join(folder, path);
     return {
-      clusters: types
-        .newClusters(raw.clusters)
-        .map((cluster) => ({ ...cluster, caFile: at(cluster.caFile) }) as Cluster),
-      contexts: types.newContexts(raw.contexts),
-      users: (raw.users ?? []).map((user) => userOf(user, at)),
+      clusters: entriesOf(raw.clusters, (entry): ClusterEntry => {
+        const cluster = types.newClusters([entry])[0]!;
+        return { ...cluster, caFile: at(cluster.caFile) as string, execConfig: execConfigOf(entry) };
+      }),
+      contexts: entriesOf(raw.contexts, (entry) => types.newContexts([entry])[0]!),
+      users: entriesOf(raw.users, (entry) => userOf(entry, at)),
       current: raw['current-context'] || undefined,
     };
   } catch (cause) {
@@ -137,6 +163,22 @@ async function parse(text: string, what: string, folder: string): Promise<Kubeco
   }
 }
 
+function entriesOf<T>(raw: unknown, read: (entry: RawEntry) => T): (T | Faulty)[] {
+  const entries = (Array.isArray(raw) ? raw : []).filter(
+    (entry: Partial<RawEntry> | null): entry is RawEntry => typeof entry?.name === 'string',
+  );
+  return entries.map((entry) => {
+    try {
+      return read(entry);
+    } catch (fault) {
+      return { name: entry.name, fault: fault as Error };
+    }
+  });
+}
+
+const execConfigOf = ({ cluster }: RawEntry): unknown =>
+  cluster?.extensions?.find(({ name }) => name === 'client.authentication.k8s.io/exec')?.extension;
+
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 type Absolute = (path: string | undefined) => string | undefined;
@@ -145,8 +187,7 @@ type Absolute = (path: string | undefined) => string | undefined;
  * The package's own reading of users knows no `tokenFile`, no groups to impersonate and no command beside the kubeconfig, so users
  * are read here.
  */
-function userOf({ name, user }: RawUser, at: Absolute): UserEntry {
-  if (typeof name !== 'string') throw new Error('a user has no name');
+function userOf({ name, user }: RawEntry, at: Absolute): UserEntry {
   const field = (key: string) =>
     typeof user?.[key] === 'string' && user[key] !== '' ? (user[key] as string) : undefined;
   const username = field('username');
@@ -159,7 +200,7 @@ function userOf({ name, user }: RawUser, at: Absolute): UserEntry {
     tokenFile: at(field('tokenFile')),
     basic: username === undefined ? undefined : { username, password: field('password') ?? '' },
     exec: execOf(user?.exec as ExecPlugin | null | undefined, at),
-    oidc: oidcOf(name, provider, at),
+    oidc: oidcOf(provider, at),
     impersonate: impersonation(user ?? {}),
   };
 }
@@ -167,12 +208,11 @@ function userOf({ name, user }: RawUser, at: Absolute): UserEntry {
 /** A command with a folder in its name is looked for beside the kubeconfig, others on the PATH (client-go). */
 function execOf(exec: ExecPlugin | null | undefined, at: Absolute): ExecPlugin | undefined {
   if (exec === null || exec === undefined) return undefined;
-  if (typeof exec.command !== 'string') throw new Error('the exec plugin of a user has no command');
+  if (typeof exec.command !== 'string') throw new Error('its exec plugin has no command');
   return /[/\\]/.test(exec.command) ? { ...exec, command: at(exec.command)! } : exec;
 }
 
 function oidcOf(
-  user: string,
   provider: { name?: string; config?: Record<string, string> } | undefined,
   at: Absolute,
 ): UserEntry['oidc'] {
@@ -182,7 +222,7 @@ function oidcOf(
     return { ...provider.config, ...(authority && { 'idp-certificate-authority': authority }) };
   }
   throw new Error(
-    `the user "${user}" logs in through the auth-provider "${provider.name}", which Kubernetes gave up in version 1.26 (accepted: "oidc"); write the kubeconfig anew, with an exec plugin`,
+    `it logs in through the auth-provider "${provider.name}", which Kubernetes gave up in version 1.26 (accepted: "oidc"); write the kubeconfig anew, with an exec plugin`,
   );
 }
 

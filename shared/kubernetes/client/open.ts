@@ -1,5 +1,6 @@
 import type { Cluster, ClusterOptions } from '../cluster.ts';
 import type { Way } from './call.ts';
+import { Closed } from './connection-fault.ts';
 import { credentialsOf } from './credentials.ts';
 import { Discovery } from './discovery.ts';
 import { findEntrance } from './entrance.ts';
@@ -17,7 +18,9 @@ export async function openCluster(
   { watchLife = WATCH_LIFE }: { readonly watchLife?: number } = {},
 ): Promise<Cluster> {
   const entrance = await findEntrance(options);
-  const { env, signal, secret } = options;
+  const { env, secret } = options;
+  const closed = new AbortController();
+  const signal = AbortSignal.any([options.signal, closed.signal]);
   maskProxy(entrance.cluster.proxyUrl, secret);
   const transport = new Transport(entrance, { env, userAgent: 'slipway' });
   const way: Way = {
@@ -29,7 +32,11 @@ export async function openCluster(
   };
   const discovery = new Discovery((path, accept) => getJson({ way, signal }, path, { accept }));
   const defaultNamespace = entrance.namespace;
-  return clusterOf({ way, signal, defaultNamespace, discovery, watchLife }, () => transport.close());
+  return clusterOf({ way, signal, defaultNamespace, discovery, watchLife }, () => {
+    // Connections to pods and watches that were left open would keep the process.
+    closed.abort(new Closed());
+    transport.close();
+  });
 }
 
 /** The server repeats its warnings with every request that gives cause for them. */

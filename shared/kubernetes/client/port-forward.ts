@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import { formatId, type ObjectId } from '../objects.ts';
 import type { Way } from './call.ts';
 import { type Channels, openChannels } from './channels.ts';
+import { Closed } from './connection-fault.ts';
 
 /** Channels of the one port that is asked for (kubelet, portforward over WebSocket). */
 const [DATA, ERROR] = [0, 1];
@@ -50,6 +51,7 @@ function streamOf(channels: Channels, target: string): Duplex {
   });
   channels.onClose((fault) => {
     if (fault === undefined) stream.push(null);
+    else if (fault instanceof Closed) stream.destroy();
     else stream.destroy(fault);
   });
   return stream;

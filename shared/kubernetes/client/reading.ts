@@ -40,7 +40,7 @@ export function readingOf(calls: Calls): Pick<Cluster, 'get' | 'list' | 'watch'>
           withParameters(path, { ...selectorsOf(query), watch: true, allowWatchBookmarks: true, ...from }),
       });
       yield* events as AsyncGenerator<WatchEvent<T>>;
-      calls.signal.throwIfAborted();
+      if (!until.aborted) calls.signal.throwIfAborted();
     },
   };
 }

@@ -11,7 +11,7 @@ export interface Calls {
   readonly signal: AbortSignal;
   /** Of objects that name none. */
   readonly defaultNamespace: string;
-  readonly discovery: Discovery;
+  readonly discovery: Pick<Discovery, 'find' | 'all'>;
   /** Seconds; see WATCH_LIFE. */
   readonly watchLife: number;
 }

@@ -56,8 +56,19 @@ async function logIn(socket: net.Socket, reader: Reader, { username, password }:
 
 function addressOf(host: string): Buffer {
   if (net.isIPv4(host)) return Buffer.from([1, ...host.split('.').map(Number)]);
-  const name = Buffer.from(host.replace(/^\[|\]$/g, ''));
+  const bare = host.replace(/^\[|\]$/g, '');
+  if (net.isIPv6(bare)) return Buffer.from([4, ...wordsOf(bare).flatMap((word) => [word >> 8, word & 255])]);
+  const name = Buffer.from(bare);
   return Buffer.concat([Buffer.of(3, name.length), name]);
+}
+
+/** The eight words of an IPv6 address, whose URL is in the short form that has no dots (RFC 5952). */
+function wordsOf(address: string): number[] {
+  const [start = [], end = []] = address
+    .split('::')
+    .map((side) => side.split(':').filter((word) => word !== ''));
+  const middle = Array.from({ length: 8 - start.length - end.length }, () => '0');
+  return [...start, ...middle, ...end].map((word) => Number.parseInt(word, 16));
 }
 
 /** Takes exact numbers of bytes, and leaves what comes after them in the socket. */

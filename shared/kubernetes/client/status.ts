@@ -22,9 +22,9 @@ const MEANING: Readonly<Record<number, string>> = {
 };
 
 /** The error in an answer, from its body where that is a Status. `call` says what was asked, for messages. */
-export function errorOf(status: number, body: string, call: string): ApiError {
+export function errorOf(status: number, body: string, call: string, retryAfter?: number): ApiError {
   const said = parseStatus(body);
-  if (said !== undefined) return errorOfStatus({ code: status, ...said }, call);
+  if (said !== undefined) return errorOfStatus({ code: status, ...said }, call, retryAfter);
   const text = /^\s*</.test(body) ? '' : body.replaceAll(/\s+/g, ' ').trim().slice(0, 300);
   const message = [MEANING[status] ?? `an answer that was not expected (${status})`, text];
   return new ApiError({
@@ -33,18 +33,22 @@ export function errorOf(status: number, body: string, call: string): ApiError {
     message: message.filter((part) => part !== '').join(': '),
     causes: [],
     call,
+    retryAfter,
   });
 }
 
 /** The error in a Status that came as an object, as in a watch. */
-export const errorOfStatus = (status: Status, call: string): ApiError =>
+export const errorOfStatus = (status: Status, call: string, retryAfter?: number): ApiError =>
   new ApiError({
     status: status.code ?? 500,
     reason: status.reason ?? '',
     message: status.message ?? status.reason ?? MEANING[status.code ?? 500] ?? 'an error without a message',
     causes: status.details?.causes ?? [],
     call,
+    retryAfter: retryAfter ?? secondsOf(status.details?.retryAfterSeconds),
   });
+
+const secondsOf = (seconds: number | undefined): number | undefined => (seconds ? seconds * 1000 : undefined);
 
 function parseStatus(body: string): Status | undefined {
   try {

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import http from 'node:http';
 import https from 'node:https';
+import net from 'node:net';
 import type { Readable } from 'node:stream';
 import tls from 'node:tls';
 import { createGunzip } from 'node:zlib';
@@ -146,7 +147,11 @@ export class Transport {
       scheduling: 'lifo',
       timeout: IDLE,
       ...given,
-      ...(proxy === undefined && !isLoopback(url.hostname) && { proxyEnv: this.#env as NodeJS.ProcessEnv }),
+      ...(proxy === undefined &&
+        !isLoopback(url.hostname) &&
+        !isInRangeOf(this.#env.NO_PROXY ?? this.#env.no_proxy, url.hostname) && {
+          proxyEnv: this.#env as NodeJS.ProcessEnv,
+        }),
       ...(proxy?.protocol.startsWith('http') && {
         proxyEnv: { HTTPS_PROXY: proxyUrl, HTTP_PROXY: proxyUrl },
       }),
@@ -222,6 +227,20 @@ function socksConnector(proxy: URL, { protocol, hostname, port }: URL): http.Age
 
 const isLoopback = (hostname: string): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
+
+/** Ranges of addresses in NO_PROXY (`10.0.0.0/8`), which Go's programs know, kubectl among them, and Node does not. */
+export function isInRangeOf(noProxy: string | undefined, hostname: string): boolean {
+  const address = hostname.replace(/^\[|\]$/g, '');
+  const family = (text: string) => (net.isIPv6(text) ? 'ipv6' : 'ipv4');
+  if (net.isIP(address) === 0) return false;
+  return (noProxy ?? '').split(/[\s,]+/).some((entry) => {
+    const [, start = '', bits] = /^([\da-f.:]+)\/(\d{1,3})$/i.exec(entry) ?? [];
+    if (net.isIP(start) === 0 || Number(bits) > (net.isIPv6(start) ? 128 : 32)) return false;
+    const range = new net.BlockList();
+    range.addSubnet(start, Number(bits), family(start));
+    return range.check(address, family(address));
+  });
+}
 
 function answerTo(request: http.ClientRequest, silence: number): Promise<IncomingMessage> {
   let reached = false;

@@ -4,6 +4,7 @@ import { ApiError, type WatchEvent } from '../cluster.ts';
 import { textOf, unauthorised, type Way } from './call.ts';
 import { codeOf, Unreachable } from './connection-fault.ts';
 import type { ObjectList } from './list.ts';
+import { retryAfter } from './retry.ts';
 import { errorOf, errorOfStatus } from './status.ts';
 import { Watched, type WireEvent } from './watched.ts';
 
@@ -17,6 +18,8 @@ const LATE = 1.2;
 /** Milliseconds between attempts: at first, and at most. */
 const FIRST = 200;
 const LONGEST = 10_000;
+/** Milliseconds that a server may ask for, at most. */
+const LONGEST_ASKED = 60_000;
 /** Milliseconds. */
 const TOO_SHORT = 500;
 
@@ -39,6 +42,7 @@ export async function* watchAll(call: WatchCall): AsyncGenerator<WatchEvent> {
   let failures = 0;
   while (!call.signal.aborted) {
     const started = performance.now();
+    let asked = 0;
     try {
       if (watched.resourceVersion === '') yield* watched.relist(await call.list());
       synced = true;
@@ -52,9 +56,12 @@ export async function* watchAll(call: WatchCall): AsyncGenerator<WatchEvent> {
       if (call.signal.aborted) return;
       if (isExpired(error)) watched.resourceVersion = '';
       else if (!mayPass(error, synced)) throw error;
+      asked = error instanceof ApiError ? Math.min(error.retryAfter ?? 0, LONGEST_ASKED) : 0;
     }
     failures += 1;
-    const pause = Math.min(FIRST * 2 ** (failures - 1), LONGEST) * (0.5 + Math.random() / 2);
+    // Not all watches that were refused at once may come back at once.
+    const spread = 0.5 + Math.random() / 2;
+    const pause = asked + Math.min(FIRST * 2 ** (failures - 1), LONGEST) * spread;
     await wait(pause, undefined, { signal: call.signal }).catch(() => {});
   }
 }
@@ -102,7 +109,8 @@ async function open({ way, what, signal, life, path }: WatchCall, resourceVersio
       credentials,
     );
     if (answer.status === 200) return answer;
-    const error = errorOf(answer.status, await textOf(answer), what);
+    const after = retryAfter(answer.headers['retry-after'], Date.now());
+    const error = errorOf(answer.status, await textOf(answer), what, after);
     if (answer.status !== 401) throw error;
     if (refused || !(await way.credentials.renew(credentials))) throw unauthorised(error, way);
   }

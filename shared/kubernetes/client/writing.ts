@@ -12,6 +12,7 @@ interface PatchOptions {
   readonly fieldManager?: string | undefined;
   readonly subresource?: string | undefined;
   readonly dryRun?: boolean | undefined;
+  readonly pinned?: boolean | undefined;
 }
 
 type Writing = Pick<Cluster, 'apply' | 'create' | 'replace' | 'patch' | 'remove'>;
@@ -57,7 +58,7 @@ export function writingOf(calls: Calls): Writing {
     async patch<T extends KubeObject>(
       id: ObjectId,
       patch: readonly object[] | Readonly<Record<string, unknown>>,
-      { fieldManager = FIELD_MANAGER, subresource, dryRun }: PatchOptions = {},
+      { fieldManager = FIELD_MANAGER, subresource, dryRun, pinned }: PatchOptions = {},
     ) {
       const { path, words } = await findTarget(calls, id, subresource);
       const contentType = Array.isArray(patch)
@@ -70,7 +71,7 @@ export function writingOf(calls: Calls): Writing {
           body: patch,
           contentType,
           what: `PATCH ${words}`,
-          repeatable: repeatableIf(dryRun),
+          repeatable: repeatableIf(dryRun || pinned),
         },
         { fieldManager, dryRun: dryOf(dryRun) },
       );
@@ -90,7 +91,7 @@ export function writingOf(calls: Calls): Writing {
 }
 
 const dryOf = (dryRun: boolean | undefined): 'All' | undefined => (dryRun ? 'All' : undefined);
-const repeatableIf = (dryRun: boolean | undefined): Call['repeatable'] => (dryRun ? 'always' : 'untaken');
+const repeatableIf = (harmless: boolean | undefined): Call['repeatable'] => (harmless ? 'always' : 'untaken');
 
 const deleteOptions = ({ propagation, uid, resourceVersion, dryRun }: RemoveOptions): object => ({
   kind: 'DeleteOptions',

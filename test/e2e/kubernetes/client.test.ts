@@ -342,6 +342,88 @@ describeWith('the cluster client', { kubernetes: lab }, ({ kubernetes: lab }) =>
     expect((await trusting.version()).major).toBe(1);
   });
 
+  test.each([
+    ['a path of its own', { prefix: '/k8s/clusters/c-m-x1y2' }],
+    ['an IPv6 address', { host: '::1' }],
+  ])('reaches a server that has %s', async (_, at) => {
+    await using proxy = await FaultProxy.start(entrance.server, entrance.ca, at);
+    await using cluster = await throughProxy(proxy, {}, { server: `${proxy.url}/` });
+    const name = fresh();
+    await cluster.apply(configMap(name, { step: '1' }, { group: name }), manager);
+    expect(await cluster.get(idOf(name))).toMatchObject({ data: { step: '1' } });
+    expect(await cluster.list(labelled(name))).toHaveLength(1);
+    expect((await cluster.version()).major).toBe(1);
+    expect((await cluster.fetch('/version')).status).toBe(200);
+    await using watch = follow(cluster, name);
+    await watch.until((events) => events.includes('synced'));
+    // The answer to a WebSocket comes from the API server, too: a page of what lies before it is no Status.
+    const nothing = { apiVersion: 'v1', kind: 'Pod', namespace: namespace.name, name: 'nothing' };
+    await expect(cluster.connect(nothing, 80)).rejects.toMatchObject({ status: 404, reason: 'NotFound' });
+    const signal = AbortSignal.timeout(20_000);
+    await expect(cluster.exec(nothing, undefined, ['x'], signal)).rejects.toMatchObject({
+      reason: 'NotFound',
+    });
+    expect(proxy.requests.filter((request) => request.startsWith('UPGRADE'))).toHaveLength(2);
+    expect(await cluster.remove(idOf(name))).toBe(true);
+  });
+
+  test('is another user, with groups, where the kubeconfig says so', async () => {
+    const config = parse(await readFile(lab.kubeconfig, 'utf8'));
+    const user = {
+      ...config.users[0].user,
+      as: 'jane',
+      'as-groups': ['shop:deployers', 'system:authenticated'],
+      'as-user-extra': { 'example.com/team': ['a', 'b'] },
+    };
+    await using cluster = await opened({ kubeconfig: configured({}, user) });
+    const review = await cluster.request<{ status: { userInfo: object } }>(
+      'POST',
+      '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+      { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' },
+    );
+    expect(review.status.userInfo).toMatchObject({
+      username: 'jane',
+      groups: expect.arrayContaining(['shop:deployers']),
+      extra: { 'example.com/team': ['a', 'b'] },
+    });
+    const pod = { apiVersion: 'v1', kind: 'Pod', namespace: namespace.name, name: 'nothing' };
+    await expect(cluster.connect(pod, 80)).rejects.toThrow(/User "jane" cannot/);
+  });
+
+  test('ends what is under way when it is closed', async () => {
+    await using proxy = await startProxy();
+    const cluster = await throughProxy(proxy);
+    const group = fresh();
+    const watching = (async () => {
+      for await (const event of cluster.watch(labelled(group), AbortSignal.timeout(60_000)))
+        if (event.type === 'synced') proxy.fate = () => ({ kind: 'answer', status: 503, body: '' });
+    })();
+    await expect.poll(() => proxy.requests.some((request) => request.includes('watch=true'))).toBe(true);
+    await expect.poll(() => proxy.fate({ method: 'GET', path: '/' })).toBeDefined();
+    const waiting = cluster.version();
+    await Promise.all([
+      expect(watching).rejects.toThrow('The cluster was closed.'),
+      expect(waiting).rejects.toThrow('The cluster was closed.'),
+      cluster[Symbol.asyncDispose](),
+    ]);
+    const asked = proxy.requests.length;
+    await expect(cluster.version()).rejects.toThrow('The cluster was closed.');
+    expect(proxy.requests).toHaveLength(asked);
+  });
+
+  test('does not wait for what calls share once it is cancelled: kinds of a server that does not answer', async () => {
+    await using proxy = await startProxy();
+    await using cluster = await throughProxy(proxy);
+    proxy.fate = () => ({ kind: 'answer', status: 429, headers: { 'retry-after': '30' } });
+    const stop = new AbortController();
+    const reason = new Error('cancelled');
+    const waiting = cluster.within(stop.signal).get(idOf('any'));
+    await expect.poll(() => proxy.requests.length).toBeGreaterThan(0);
+    stop.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    proxy.fate = () => undefined;
+  });
+
   test('ends every call at once when its signal is aborted', async () => {
     await using proxy = await startProxy();
     await using cluster = await throughProxy(proxy);
@@ -530,6 +612,23 @@ describeWith('the cluster client', { kubernetes: lab }, ({ kubernetes: lab }) =>
     ]);
   });
 
+  test('watches again when the server asked to, not earlier', async () => {
+    await using proxy = await startProxy();
+    await using cluster = await throughProxy(proxy);
+    const group = fresh();
+    const at: number[] = [];
+    proxy.fate = ({ path }) => {
+      if (!path.includes('watch=true')) return undefined;
+      at.push(performance.now());
+      return at.length === 1 ? { kind: 'answer', status: 429, headers: { 'retry-after': '1' } } : undefined;
+    };
+    await using watch = follow(cluster, group);
+    await expect.poll(() => at.length, { timeout: 5_000 }).toBe(2);
+    expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(1_000);
+    await cluster.apply(configMap(fresh(), { step: '1' }, { group }), manager);
+    await watch.until((events) => events.some((event) => event.startsWith('added')));
+  });
+
   test('lists again when the server has forgotten the version (410), and tells what is gone', async () => {
     await using proxy = await startProxy();
     await using cluster = await throughProxy(proxy, { watchLife: 1 });
@@ -671,6 +770,17 @@ describeWith('pods through the cluster client', { kubernetes: lab, registry: ima
     await using stream = await cluster.connect(pod, 8080);
     stream.write('GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n');
     expect(await text(stream)).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*client/);
+  });
+
+  test('leaves no connection to a pod open when it is closed', async () => {
+    const own = await openCluster({
+      kubeconfig: have.kubernetes.kubeconfig,
+      env: {},
+      signal: AbortSignal.timeout(60_000),
+      secret: () => {},
+    });
+    const stream = await own.connect(pod, 8080);
+    await Promise.all([once(stream, 'close'), own[Symbol.asyncDispose]()]);
   });
 
   test('says that nothing listens on a port', async () => {

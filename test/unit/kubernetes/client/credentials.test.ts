@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { credentialsOf } from '../../../../shared/kubernetes/client/credentials.ts';
 import type { Entrance } from '../../../../shared/kubernetes/client/entrance.ts';
-import type { UserEntry } from '../../../../shared/kubernetes/client/kubeconfig.ts';
+import type { ServerEntry, UserEntry } from '../../../../shared/kubernetes/client/kubeconfig.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -16,11 +16,16 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 /** Credentials of a user, at a time that the test owns. */
-function source(user: Partial<UserEntry>) {
+function source(user: Partial<UserEntry>, cluster: Partial<ServerEntry> = {}) {
   const entrance: Entrance = {
     name: 'staging',
     namespace: 'default',
-    cluster: { server: 'https://api.example.com', insecure: false, certificateAuthority: { data: 'PEM' } },
+    cluster: {
+      server: 'https://api.example.com',
+      insecure: false,
+      certificateAuthority: { data: 'PEM' },
+      ...cluster,
+    },
     user: { name: 'ci', impersonate: {}, ...user },
   };
   const secrets: string[] = [];
@@ -63,6 +68,17 @@ test('a token file is read again after a while, and at once when its token is re
   await writeFile(file, '');
   clock.now += 11_000;
   await expect(bearer()).rejects.toThrow('is empty');
+});
+
+test('a plugin is told what the kubeconfig holds for it, and none is run that asks somebody', async () => {
+  const program = 'console.log(JSON.stringify({ status: { token: process.env.KUBERNETES_EXEC_INFO } }))';
+  const { exec } = await plugin(program, { provideClusterInfo: true });
+  const { bearer } = source({ exec }, { execConfig: { shoot: 'shop' } });
+  const said = JSON.parse(String(await bearer()).replace('Bearer ', ''));
+  expect(said.spec.cluster.config).toEqual({ shoot: 'shop' });
+  await expect(source({ exec: { ...exec, interactiveMode: 'Always' } }).bearer()).rejects.toThrow(
+    'which asks somebody at a terminal (interactiveMode: Always)',
+  );
 });
 
 const plugin = async (program: string, more: object = {}) => {

@@ -2,7 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { findEntrance } from '../../../../shared/kubernetes/client/entrance.ts';
+import { isInRangeOf } from '../../../../shared/kubernetes/client/transport.ts';
 import type { ClusterOptions } from '../../../../shared/kubernetes/index.ts';
 
 let folder: string;
@@ -175,7 +177,21 @@ test.each([
   ['nothing', '', 'No cluster is configured'],
   ['a file that is not there', '/no/such/file', 'names the file "/no/such/file", which does not exist'],
   ['no YAML', 'clusters: [', 'The input "kubeconfig" cannot be understood'],
-  ['a cluster without its fields', 'clusters:\n- name: x\n', 'clusters[0].cluster is missing'],
+  [
+    'a cluster without its address',
+    config({ cluster: { server: '' } }),
+    'The cluster "staging" of the kubeconfig cannot be used: cluster.server is missing.',
+  ],
+  [
+    'a kubeconfig that lost its line ends, without showing it',
+    `apiVersion v1 ${'token s3cret '.repeat(30)}`,
+    /^"kubeconfig" \(\d+ characters\) is neither the path of a file nor a kubeconfig in YAML, JSON or Base64; give [^"]*$/,
+  ],
+  [
+    'Base64 that was cut off, without showing it',
+    Buffer.from(config()).toString('base64').slice(400),
+    /^"kubeconfig" \(\d+ characters\) is neither the path of a file nor a kubeconfig in YAML, JSON or Base64; give [^"]*$/,
+  ],
   [
     'a context without its cluster',
     config({ contexts: ['a'], current: 'a' }).replace('"cluster":"a"', '"cluster":"b"'),
@@ -189,8 +205,144 @@ test.each([
   [
     'a provider of old',
     config({ user: { 'auth-provider': { name: 'gcp' } } }),
-    'logs in through the auth-provider "gcp"',
+    'The user "ci" of the kubeconfig cannot be used: it logs in through the auth-provider "gcp"',
   ],
 ])('refused: %s', async (_, kubeconfig, message) => {
   await expect(find({ kubeconfig })).rejects.toThrow(message);
+});
+
+test('entries that are not used may be what they like', async () => {
+  const kubeconfig = JSON.parse(config());
+  kubeconfig.users.push({ name: 'old', user: { 'auth-provider': { name: 'gcp' } } }, { user: {} }, null);
+  kubeconfig.users.push({ name: 'none' }, { name: 'broken', user: { exec: {} } });
+  kubeconfig.clusters.push({ name: 'empty' }, { name: 'gone', cluster: {} });
+  kubeconfig.contexts.push(
+    { name: 'half', context: { user: 'ci' } },
+    { name: 'nobody', context: { cluster: 'staging' } },
+  );
+  const content = JSON.stringify(kubeconfig);
+  expect(await find({ kubeconfig: content })).toMatchObject({ user: { token: 't' } });
+  // Without a namespace and a user, as `kubectl config set-context nobody --cluster=staging` writes it.
+  expect(await find({ kubeconfig: content, context: 'nobody', token: 'mine' })).toMatchObject({
+    namespace: 'default',
+    user: { token: 'mine' },
+  });
+  await expect(find({ kubeconfig: content, context: 'half' })).rejects.toThrow(
+    'The context "half" of the kubeconfig cannot be used: context.cluster is missing.',
+  );
+});
+
+const block = `apiVersion: v1
+kind: Config
+clusters:
+- cluster:
+    server: https://[2001:db8::1]:6443/k8s/clusters/c-m-x1/
+  name: c
+contexts:
+- context:
+    cluster: c
+    user: u
+  name: only
+current-context: only
+users:
+- name: u
+  user:
+    token: t
+`;
+
+test.each([
+  ['as it is', block],
+  ['with line ends of Windows', block.replaceAll('\n', '\r\n')],
+  ['with a byte order mark', `\uFEFF${block}`],
+  ['indented as a whole', block.replaceAll(/^/gm, '    ')],
+  ['JSON with tabs', JSON.stringify(parse(block), null, '\t')],
+  ['in Base64', Buffer.from(block).toString('base64')],
+  [
+    'in Base64 of lines, as base64 prints it',
+    `${Buffer.from(block).toString('base64').replaceAll(/.{76}/g, '$&\n')}\n`,
+  ],
+  [
+    'in Base64 of lines of Windows',
+    Buffer.from(block.replaceAll('\n', '\r\n')).toString('base64').replaceAll(/.{64}/g, '$&\r\n'),
+  ],
+])('the content of a kubeconfig: %s', async (_, kubeconfig) => {
+  expect(await find({ kubeconfig })).toMatchObject({
+    name: 'only',
+    namespace: 'default',
+    cluster: { server: 'https://[2001:db8::1]:6443/k8s/clusters/c-m-x1' },
+    user: { token: 't' },
+  });
+});
+
+/** As `aws eks update-kubeconfig`, `gcloud container clusters get-credentials`, `kubelogin convert-kubeconfig`, k3s and kind write them. */
+const managed = {
+  eks: `- name: arn:aws:eks:eu-west-1:123456789012:cluster/shop
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1beta1
+      args: [--region, eu-west-1, eks, get-token, --cluster-name, shop, --output, json]
+      command: aws
+      env:
+      - name: AWS_PROFILE
+        value: ci`,
+  gke: `- name: gke_project_europe-west1_shop
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1beta1
+      command: gke-gcloud-auth-plugin
+      installHint: Install gke-gcloud-auth-plugin for use with kubectl by following
+        https://cloud.google.com/kubernetes-engine/docs/how-to/cluster-access-for-kubectl#install_plugin
+      provideClusterInfo: true`,
+  aks: `- name: clusterUser_group_shop
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1beta1
+      args: [get-token, --login, workloadidentity, --server-id, 6dae42f8-4368-4678-94ff-3960e28e3630]
+      command: kubelogin
+      env: null
+      provideClusterInfo: false
+      interactiveMode: IfAvailable`,
+  files: `- name: default
+  user:
+    client-certificate-data: Q0VSVA==
+    client-key-data: S0VZ`,
+};
+test.each([
+  ['eks', { exec: { command: 'aws', env: [{ name: 'AWS_PROFILE', value: 'ci' }] } }],
+  ['gke', { exec: { command: 'gke-gcloud-auth-plugin', provideClusterInfo: true } }],
+  ['aks', { exec: { command: 'kubelogin', env: null, interactiveMode: 'IfAvailable' } }],
+  ['files', { certificate: { data: 'CERT' }, key: { data: 'KEY' } }],
+] as const)('the kubeconfig of a cloud: %s', async (cloud, user) => {
+  const name = /name: (\S+)/.exec(managed[cloud])![1]!;
+  const kubeconfig = `apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority-data: UEVN
+    server: https://0123ABCD.gr7.eu-west-1.eks.amazonaws.com
+  name: ${name}
+contexts:
+- context:
+    cluster: ${name}
+    user: ${name}
+  name: ${name}
+current-context: ${name}
+kind: Config
+preferences: {}
+users:
+${managed[cloud]}
+`;
+  expect(await find({ kubeconfig })).toMatchObject({ name, namespace: 'default', user });
+});
+
+test.each([
+  ['10.0.0.0/8', '10.1.2.3', true],
+  ['localhost, 10.0.0.0/8', '10.1.2.3', true],
+  ['10.0.0.0/8', '11.0.0.1', false],
+  ['fd00::/8', '[fd12::1]', true],
+  ['10.0.0.0/8,*.internal', 'api.internal', false],
+  ['10.0.0.0/99', '10.1.2.3', false],
+  ['10.0.0.1', '10.0.0.1', false],
+  [undefined, '10.0.0.1', false],
+])('NO_PROXY=%s has %s in a range: %s', (noProxy, host, held) => {
+  expect(isInRangeOf(noProxy, host)).toBe(held);
 });
