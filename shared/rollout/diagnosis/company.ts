@@ -44,13 +44,17 @@ function readyAt(workload: WorkloadState): number {
 }
 
 /** What may be about to make an object that is missing, in words: an operator, from an object that names it, or a Job. */
-export function makerOf({ makers, workloads }: Model, name: string): string | undefined {
-  const maker = makers.find(({ metadata, spec }) => metadata.name === name || hasText(spec, name));
-  if (maker !== undefined) return `${maker.kind} ${maker.metadata.name}, which was applied with it, names it`;
-  const job = [...workloads.values()].find(
-    (one) => one.id.kind === 'Job' && completionOf(one).kind !== 'complete',
+export function makerOf(model: Model, name: string): string | undefined {
+  const job = [...model.workloads.values()].find(
+    (one) => one.id.kind === 'Job' && [...one.pods.values()].some(({ running }) => running.size > 0),
   );
-  return job && `Job ${job.id.name}, which was applied with it, has not ended yet`;
+  return operatorOf(model, name) ?? (job && `Job ${job.id.name}, which was applied with it, still runs`);
+}
+
+/** The object that names a missing one, in words. */
+export function operatorOf({ makers }: Model, name: string): string | undefined {
+  const maker = makers.find(({ metadata, spec }) => metadata.name === name || hasText(spec, name));
+  return maker && `${maker.kind} ${maker.metadata.name}, which was applied with it, names it`;
 }
 
 /** Whether an object is of a kind that somebody added to the cluster: only those have operators that make other objects of them. */

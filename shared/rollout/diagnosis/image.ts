@@ -1,3 +1,4 @@
+import { COMPANY_TIME, operatorOf } from './company.ts';
 import { patienceOf } from './patience.ts';
 import { type ContainerView, lastNotice, nameOf, type PodView, type Symptom } from './symptom.ts';
 
@@ -111,14 +112,20 @@ function pullSymptom(
         `it has no variant for the platform of node ${view.state.pod.spec?.nodeName ?? 'that was chosen'}.`,
         'Build the image for that platform too, or choose nodes that fit with a nodeSelector on kubernetes.io/arch.',
       );
-    case 'unauthorized':
+    case 'unauthorized': {
+      const operator = pullSecrets(view)
+        .map((name) => operatorOf(view.model, name))
+        .find(Boolean);
+      evidence.push(...(operator === undefined ? [] : [operator]));
       return made(
         'image-unauthorized',
         /does not exist/.test(said ?? '')
           ? `${host} does not let it in, or has no such repository (it answers both the same).`
           : `${host} does not let it in.`,
         credentialsAdvice(view),
+        operator === undefined ? undefined : COMPANY_TIME,
       );
+    }
     case 'not-found':
       return made(
         'image-not-found',
@@ -159,8 +166,12 @@ function registryOf(image: string): string {
   return rest.length > 0 && (/[.:]/.test(first) || first === 'localhost') ? first : 'docker.io';
 }
 
-function credentialsAdvice({ state }: PodView): string {
-  const names = (state.pod.spec?.imagePullSecrets ?? []).map(({ name }) => name).filter(Boolean);
+const pullSecrets = ({ state }: PodView): readonly string[] =>
+  (state.pod.spec?.imagePullSecrets ?? []).flatMap(({ name }) => name || []);
+
+function credentialsAdvice(view: PodView): string {
+  const { state } = view;
+  const names = pullSecrets(view);
   return names.length === 0
     ? `The pod has no imagePullSecrets: give it some, or its service account ${state.pod.spec?.serviceAccountName ?? 'default'}.`
     : `See whether ${names.length === 1 ? `Secret ${names[0]} exists, is` : `Secrets ${names.join(', ')} exist, are`} of type kubernetes.io/dockerconfigjson and may pull this repository.`;

@@ -18,7 +18,8 @@ export const CAUSE_GUIDE: Readonly<
   'image-unauthorized': {
     shows: 'The registry answers 401, 403 or “denied”.',
     patience: 3000,
-    because: 'Credentials that were refused are refused again.',
+    because:
+      'Credentials that were refused are refused again; where an object of a custom kind that was applied with it names the pull secret, it has 5 min.',
     next: 'Give the pod’s service account or `imagePullSecrets` credentials that may pull.',
   },
   'registry-unreachable': {
@@ -64,7 +65,7 @@ export const CAUSE_GUIDE: Readonly<
     shows: 'The container waits for a ConfigMap, a Secret or a key of one (`CreateContainerConfigError`).',
     patience: 3000,
     because:
-      'What nobody brings does not come. Where what was applied with it may make it (an object of a custom kind that names it, such as an ExternalSecret or a Certificate, or a Job), it has 5 min.',
+      'What nobody brings does not come. Where what was applied with it may make it (an object of a custom kind that names it, such as an ExternalSecret or a Certificate, or a Job that runs), it has 5 min.',
     next: 'Create it, or correct the name or the key.',
   },
   'volume-not-mounted': {
@@ -102,7 +103,8 @@ export const CAUSE_GUIDE: Readonly<
   readiness: {
     shows: 'The readiness probe fails beyond its own budget (initialDelay + failureThreshold × period).',
     patience: 120_000,
-    because: 'Slow starts look the same; an answer that waiting does not change, such as 404, has 2 s.',
+    because:
+      'Slow starts look the same; an answer that waiting does not change, such as 405 or another protocol, has 2 s, and 404 the probe’s own budget once more.',
     next: 'See why the probe is answered so; a slow start wants a startup probe.',
   },
   liveness: {

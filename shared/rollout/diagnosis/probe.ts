@@ -54,7 +54,10 @@ export function readinessSymptom(view: PodView, container: ContainerView): Sympt
   if (notice === undefined || notice.stamp < Date.parse(status?.state?.running?.startedAt ?? '') - 1000)
     return undefined;
   const definite = isDefinite(notice.message);
-  const budget = running.since + budgetOf(spec.readinessProbe);
+  const time = budgetOf(spec.readinessProbe);
+  const budget = running.since + time;
+  // A server that is up before its application, such as Tomcat, answers 404 until that is deployed.
+  const form = /statuscode: 404/.test(notice.message) ? Math.max(2000, time) : 2000;
   return {
     code: 'readiness',
     object: view.state.id,
@@ -68,7 +71,7 @@ export function readinessSymptom(view: PodView, container: ContainerView): Sympt
       ? `Correct the readiness probe of container ${name}, or what answers it.`
       : `See why it answers so; if it only starts slowly, give it a startupProbe.`,
     from: definite ? Math.max(budget, notice.seen) : budget,
-    patience: patienceOf(view.patience, 'readiness', definite ? 2000 : undefined),
+    patience: patienceOf(view.patience, 'readiness', definite ? form : undefined),
   };
 }
 

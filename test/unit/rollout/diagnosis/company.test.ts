@@ -41,6 +41,26 @@ const peer = (ready: string | undefined): readonly [KubeObject, KubeObject] => {
   ] as [KubeObject, KubeObject];
 };
 
+/** A Job of the same rollout whose pod runs, or waits. */
+const job = (state: Fields): readonly [KubeObject, KubeObject] => {
+  const owner = { apiVersion: 'batch/v1', kind: 'Job', name: 'setup', uid: 'setup' };
+  const metadata = { namespace: 'shop', generation: 1 };
+  return [
+    { ...owner, metadata: { ...metadata, name: 'setup', uid: 'setup' }, spec: {}, status: {} },
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        ...metadata,
+        name: 'setup-1',
+        uid: 'setup-1',
+        ownerReferences: [{ ...owner, controller: true }],
+      },
+      status: { containerStatuses: [{ name: 'app', state }] },
+    },
+  ] as [KubeObject, KubeObject];
+};
+
 interface Company {
   readonly peer?: readonly [KubeObject, KubeObject];
   readonly makers?: readonly KubeObject[];
@@ -137,10 +157,27 @@ describe('a Secret that is missing', () => {
     expect(verdicts(record, { makers: [maker] }, 299_000)).toEqual([]);
     expect(verdicts(record, { makers: [maker] }, 300_000)).toEqual(['config-missing']);
   });
+  it('may hold the credentials of a pull', () => {
+    const closed = structuredClone(recordedCase('bad-tag'));
+    for (const pod of closed.pods as readonly Fields[]) {
+      const message = 'failed to resolve reference: unexpected status from HEAD request: 401 Unauthorized';
+      pod.spec.imagePullSecrets = [{ name: 'absent' }];
+      pod.status.containerStatuses[0].state = { waiting: { reason: 'ErrImagePull', message } };
+    }
+    const record = { ...closed, events: [] };
+    expect(verdicts(record, {})).toEqual(['image-unauthorized']);
+    expect(verdicts(record, { makers: [made('absent', {})] })).toEqual([]);
+  });
   it('is not made of others', () =>
     expect(verdicts(record, { makers: [made('outside', { target: { name: 'absent-2' } })] })).toEqual([
       'config-missing',
     ]));
+  it('may be made by a Job that runs', () => {
+    expect(verdicts(record, { peer: job({ running: { startedAt: '2026-11-24T18:19:50Z' } }) })).toEqual([]);
+    expect(verdicts(record, { peer: job({ waiting: { reason: 'CreateContainerConfigError' } }) })).toEqual([
+      'config-missing',
+    ]);
+  });
   it('may be mounted', () => {
     const mounted = recordedCase('no-volume');
     expect(verdicts(mounted, {})).toEqual(['volume-not-mounted']);
