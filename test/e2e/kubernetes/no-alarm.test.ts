@@ -129,6 +129,14 @@ describeWith('a rollout that looks wrong and is well', parts, ({ kubernetes: lab
     expect((await watching).outcome).toEqual(complete);
   });
 
+  test.concurrent('is restarted by hand', async () => {
+    const target = await put(workload('restarted', { env: { START_MS: 2000 } }));
+    const watching = observe([target]);
+    await pause(1000);
+    await lab.kubectl(['rollout', 'restart', 'deployment/restarted', '--namespace', namespace]);
+    expect((await watching).outcome).toEqual(complete);
+  });
+
   test.concurrent('has a hook after the start, a sidecar and an init container that takes its time', async () => {
     const sidecar = {
       name: 'sidecar',

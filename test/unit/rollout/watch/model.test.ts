@@ -1,3 +1,4 @@
+import type { PodTemplateSpec } from 'kubernetes-types/core/v1.d.ts';
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../../../shared/kubernetes/index.ts';
 import { sourcesFor } from '../../../../shared/rollout/watch/feeds.ts';
@@ -136,6 +137,19 @@ describe('a take-over', () => {
         spec: { ...(record.workload.spec as object), replicas: 9 },
       }),
     ).toBeUndefined();
+  });
+  it.each([
+    ['a restart by hand', { 'kubectl.kubernetes.io/restartedAt': '2026-11-24T18:20:00Z' }, []],
+    ['Reloader', { 'reloader.stakater.com/last-reloaded-from': '{}' }, []],
+    ['Reloader, by a variable', {}, [{ name: 'STAKATER_WEB_CONFIGMAP', value: 'f00d' }]],
+  ])('is none by %s', (_, annotations, env) => {
+    const live = structuredClone({ ...record.workload, metadata: next }) as KubeObject;
+    const { template } = live.spec as { template: PodTemplateSpec };
+    template.metadata = { ...template.metadata, annotations };
+    template.spec!.containers[0]!.env = [...(template.spec!.containers[0]!.env ?? []), ...env];
+    expect(told(live)).toBeUndefined();
+    template.spec!.containers[0]!.env = [{ name: 'OTHER', value: 'x' }];
+    expect(told(structuredClone(live))).toMatchObject({ how: 'changed' });
   });
   it('is another pod template, and names who wrote it', () =>
     expect(told({ ...record.workload, metadata: next, spec: { template: {} } })).toEqual({
