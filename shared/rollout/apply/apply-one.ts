@@ -19,6 +19,7 @@ import type { ForcePattern } from './force.ts';
 import { whyNotGone } from './gone.ts';
 import type { Live } from './live.ts';
 import { isImmutable, type Refusal, refusalOf } from './refusal.ts';
+import { isSettled } from './settled.ts';
 import { FIELD_MANAGER, governedFields, takenOver } from './take-over.ts';
 
 /** How often an object that others change at the same time is read and tried again. */
@@ -32,6 +33,7 @@ export type Ending =
 
 /** What an apply of one object needs to know of the others and of the cluster. */
 export interface Around {
+  /** One that is as its manifest says must have been read after all that the rollout depends on: it is left as it is. */
   readonly live: Live;
   readonly scaled: ReadonlySet<string>;
   readonly force?: readonly ForcePattern[] | undefined;
@@ -62,6 +64,10 @@ async function applyOver(cluster: Cluster, manifest: Manifest, around: Around): 
   const id = idOf(object);
   const scaled = around.scaled.has(keyOf(id));
   const results = new Set<AppliedObject['result']>();
+  const applied = (object: KubeObject): Ending => {
+    const result = (['created', 'changed'] as const).find((one) => results.has(one)) ?? 'unchanged';
+    return { kind: 'applied', object: { id, result, object } };
+  };
   for (let attempt = 1; ; attempt++) {
     around.signal.throwIfAborted();
     const before = attempt === 1 ? around.live.get(keyOf(id)) : await cluster.get(id);
@@ -71,6 +77,7 @@ async function applyOver(cluster: Cluster, manifest: Manifest, around: Around): 
       if (because !== undefined) return refused(manifest, `${formatId(id)} ${because}`);
       continue;
     }
+    if (before !== undefined && isDeclared(manifest, before, around.scaled)) return applied(before);
     try {
       const live = before && (await takeOver(cluster, id, before, scaled));
       const sent = declared(object, id, { live, scaled: around.scaled });
@@ -83,12 +90,17 @@ async function applyOver(cluster: Cluster, manifest: Manifest, around: Around): 
       results.add(resultOf(before, answer.object));
       // Somebody's kubectl came in between, or the object was older than owners of fields: now it has some to take over.
       if (!last && takenOver(answer.object, { keepReplicas: scaled }) !== undefined) continue;
-      const result = (['created', 'changed'] as const).find((one) => results.has(one)) ?? 'unchanged';
-      return { kind: 'applied', object: { id, result, object: answer.object } };
+      return applied(answer.object);
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 409) || last) throw error;
     }
   }
+}
+
+/** Whether an object is as a manifest says, so that it need not be applied. */
+export function isDeclared({ object }: Manifest, live: KubeObject, scaled: ReadonlySet<string>): boolean {
+  const id = idOf(object);
+  return isSettled(live, declared(object, id, { live, scaled }), { keepReplicas: scaled.has(keyOf(id)) });
 }
 
 const refused = (manifest: Manifest, message: string): Ending => ({

@@ -1,5 +1,5 @@
-import { type Cluster, idOf, type KubeObject, type Manifest } from '../../kubernetes/index.ts';
-import { applyOne } from './apply-one.ts';
+import { type Cluster, idOf, type KubeObject, keyOf, type Manifest } from '../../kubernetes/index.ts';
+import { applyOne, isDeclared } from './apply-one.ts';
 import type { AppliedObject } from './change.ts';
 import { waitUntilServed } from './established.ts';
 import type { ForcePattern } from './force.ts';
@@ -38,12 +38,11 @@ export async function applyAll(
   options: ApplyAllOptions,
 ): Promise<readonly AppliedObject[]> {
   const objects = waves.flat().map(({ object }) => object);
-  const [live, scaled] = await Promise.all([
-    options.live ?? readLive(cluster, objects.map(idOf)),
-    scaledAmong(cluster, objects),
-  ]);
+  const scaled = await scaledAmong(cluster, objects);
   const applied: AppliedObject[] = [];
   for (const wave of waves) {
+    options.signal.throwIfAborted();
+    const live = await liveOf(cluster, wave, options.live, scaled);
     const endings = await inParallel(wave, async (manifest) => {
       options.signal.throwIfAborted();
       const ending = await applyOne(cluster, manifest, { ...options, live, scaled });
@@ -57,4 +56,30 @@ export async function applyAll(
     if (refusals.length + conflicts.length > 0) throw new ApplyFailure(refusals, conflicts, applied);
   }
   return applied;
+}
+
+/**
+ * The objects of a wave as they are. Of those that were read before, the ones that were as declared are read anew, many by one list:
+ * where they still are, an apply is spared, and where somebody changed them, they are applied over that.
+ */
+async function liveOf(
+  cluster: Cluster,
+  wave: readonly Manifest[],
+  known: Live | undefined,
+  scaled: ReadonlySet<string>,
+): Promise<Live> {
+  if (known === undefined)
+    return await readLive(
+      cluster,
+      wave.map(({ object }) => idOf(object)),
+    );
+  const settled = wave.flatMap((manifest) => {
+    const id = idOf(manifest.object);
+    const live = known.get(keyOf(id));
+    return live !== undefined && isDeclared(manifest, live, scaled) ? [id] : [];
+  });
+  const anew = await readLive(cluster, settled);
+  const live = new Map([...known, ...anew]);
+  for (const id of settled) if (!anew.has(keyOf(id))) live.delete(keyOf(id));
+  return live;
 }

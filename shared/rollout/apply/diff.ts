@@ -30,6 +30,7 @@ import { LAST_APPLIED, LAST_APPLIED_FIELD } from './last-applied.ts';
 import { type Live, readLive } from './live.ts';
 import { isImmutable, type Refusal, refusalOf } from './refusal.ts';
 import { scaledAmong } from './scaled.ts';
+import { isSettled } from './settled.ts';
 import {
   appliedFields,
   FIELD_MANAGER,
@@ -58,7 +59,7 @@ export interface Diff {
 
 /**
  * Works out what `applyAll` would change, object by object in the order of the manifests, by server-side dry runs with defaults and
- * admission in them. What the token may not try out, and objects whose namespace or kind is not there yet, are compared field by
+ * admission in them. None is needed for an object that provably is as its manifest says. What the token may not try out, and objects whose namespace or kind is not there yet, are compared field by
  * field from what can be read.
  */
 export async function diffAll(
@@ -139,6 +140,8 @@ async function diffFrom(
     return { refusal: await unserved(cluster, manifest) };
   }
   const keepReplicas = scaled.has(keyOf(id));
+  if (live !== undefined && isSettled(live, sent, { keepReplicas }))
+    return { change: changeOf(id, [], 'compared', []) };
   try {
     const { after, conflicts } = await dryRun(cluster, sent, live, keepReplicas);
     const rest = unforced(conflicts, { manifest, live, force, scaled: keepReplicas });

@@ -48,8 +48,11 @@ export const governedFields = (live: KubeObject): FieldSet =>
       .map(({ fields }) => fields),
   );
 
+/** What we own of an object by our applies; undefined where we never applied it. */
+export const ownEntry = (live: KubeObject): FieldOwner | undefined => ownersOf(live).find(isOurs);
+
 /** Fields that we applied. */
-export const appliedFields = (live: KubeObject): FieldSet => ownersOf(live).find(isOurs)?.fields ?? NO_FIELDS;
+export const appliedFields = (live: KubeObject): FieldSet => ownEntry(live)?.fields ?? NO_FIELDS;
 
 /** Fields that others own and keep. */
 export const foreignFields = (live: KubeObject): FieldSet =>
