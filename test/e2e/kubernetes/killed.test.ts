@@ -86,12 +86,13 @@ describeWith('a run that is killed, and then run again', parts, ({ kubernetes: l
   test.concurrent('another one sets back what it does not have, and removes what was made', async () => {
     const { name: namespace } = open.use(await lab.namespace('killed'));
     const order = { kubeconfig: lab.kubeconfig, namespace, run: 'https://ci.example/1' };
-    const kill: Kill = { change: 12, when: 'after' };
+    // It is written that it begins, then that all is applied and watched.
+    const kill: Kill = { change: { what: 'replace ConfigMap/slipway.web', time: 2 }, when: 'after' };
     const left = await rollOut({
       ...order,
       steps: [step(namespace, 'v0', ['shared']), { ...step(namespace, 'v1', ['shared', 'made']), kill }],
     });
-    expect(left.signal).toBe('SIGKILL');
+    expect(left.signal, left.stderr).toBe('SIGKILL');
     const dataOf = async (name: string) =>
       (await cluster.get({ apiVersion: 'v1', kind: 'ConfigMap', namespace, name }))?.data;
     expect([await dataOf('shared'), await dataOf('made')]).toEqual([{ of: 'v1' }, { of: 'v1' }]);
@@ -160,7 +161,7 @@ describeWith('a run that is killed, and then run again', parts, ({ kubernetes: l
 });
 
 /** As many changes as there are points, from the first to the last, cut off before, while and after they are made. */
-function spread(changes: readonly Change[], points: number): readonly Kill[] {
+function spread(changes: readonly Change[], points: number): readonly (Kill & { readonly change: number })[] {
   const ways = ['before', 'sent', 'after'] as const;
   const last = changes.length - 1;
   return Array.from({ length: points }, (_, index) => ({

@@ -25,12 +25,12 @@ export interface Step {
   readonly patience?: readonly string[];
   readonly prune?: boolean;
   readonly waitForOthers?: number;
-  /** This process ends itself by SIGKILL at a change of the cluster, counted from 0. */
+  /** This process ends itself by SIGKILL at a change of the cluster: one counted from 0, or one of a kind counted from 1. */
   readonly kill?: Kill;
 }
 
 export interface Kill {
-  readonly change: number;
+  readonly change: number | { readonly what: string; readonly time: number };
   /** `sent`: as soon as the request was handed over, whether the server takes it or not. */
   readonly when: 'before' | 'sent' | 'after';
 }
@@ -58,6 +58,7 @@ function counted(cluster: Cluster, changes: Change[], kill: Kill | undefined): C
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
+      if (name === 'within') return (signal: AbortSignal) => counted(target.within(signal), changes, kill);
       if (!CHANGES.has(name)) return value.bind(target);
       return async (...given: unknown[]) => {
         const { kind, metadata, name: called } = given[0] as KubeObject & { readonly name?: string };
@@ -66,7 +67,7 @@ function counted(cluster: Cluster, changes: Change[], kill: Kill | undefined): C
         if (isRenewal || isDryRun) return value.apply(target, given);
         const now =
           changes.push({ what: `${String(name)} ${kind}/${metadata?.name ?? called}`, at: Date.now() }) - 1;
-        const mine = kill?.change === now ? kill.when : undefined;
+        const mine = isAt(kill?.change, changes, now) ? kill?.when : undefined;
         if (mine === 'before') process.kill(process.pid, 'SIGKILL');
         const answer = value.apply(target, given) as Promise<unknown>;
         if (mine === 'sent') setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1);
@@ -76,6 +77,14 @@ function counted(cluster: Cluster, changes: Change[], kill: Kill | undefined): C
       };
     },
   });
+}
+
+function isAt(wanted: Kill['change'] | undefined, changes: readonly Change[], now: number): boolean {
+  if (typeof wanted !== 'object') return wanted === now;
+  return (
+    changes[now]?.what === wanted.what &&
+    changes.slice(0, now + 1).filter(({ what }) => what === wanted.what).length === wanted.time
+  );
 }
 
 async function roll(open: Cluster, order: Order, step: Step): Promise<Answer> {
