@@ -17,6 +17,9 @@ import {
 const HOPELESS_START =
   /(?:exec:?|executable file|chdir|starting container process|container process)[\s\S]*(?:no such file or directory|not found|permission denied|is a directory|exec format error|not a directory)/i;
 
+/** How much later than a status an event may be told on a busy cluster. */
+const EVENT_TIME = 3000;
+
 const FORMAT = /exec format error|cannot execute binary file/i;
 
 /** Containers that end, or cannot be started. One end is no symptom: a restart may heal it. */
@@ -128,7 +131,10 @@ const endOf = ({ status, lastEnd }: ContainerView): string[] => [
 /** A container that runs again may be healed: its ends are a verdict only while it is down. */
 function endPatience(view: PodView, container: ContainerView, code: Symptom['code']): number {
   if (view.ownBudget || container.status?.state?.running !== undefined) return Number.POSITIVE_INFINITY;
-  return patienceOf(view.patience, code, waitsForPeer(view, container) ? COMPANY_TIME : undefined);
+  const { livenessProbe, startupProbe } = container.spec;
+  // A probe may have had it killed: the event that says so can be told later than the end.
+  const told = livenessProbe || startupProbe ? EVENT_TIME : undefined;
+  return patienceOf(view.patience, code, waitsForPeer(view, container) ? COMPANY_TIME : told);
 }
 
 const ownPatience = ({ ownBudget }: PodView, patience: number): number =>

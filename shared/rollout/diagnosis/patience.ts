@@ -52,7 +52,7 @@ export const CAUSE_GUIDE: Readonly<
     shows: 'A container ended twice in one pod, or waits in `CrashLoopBackOff`, and was not ready since.',
     patience: 1000,
     because:
-      'One crash may be healed by a restart, and nothing counts while it runs again. Where its log says that something cannot be reached and another workload of the rollout is still coming up, it has 5 min.',
+      'One crash may be healed by a restart, and nothing counts while it runs again. Where its log says that something cannot be reached and another workload of the rollout is still coming up, it has 5 min; with a liveness or startup probe 3 s, for the event that says who killed it.',
     next: 'Read the last lines of its log.',
   },
   'oom-killed': {

@@ -135,11 +135,19 @@ describe('a container that ends because it cannot reach something', () => {
     expect(verdicts(crash(), { log, peer: peer(undefined), patience: ['crash=2s'] })).toEqual(['crash']));
 });
 
+it('has three seconds for the event that a probe had it killed', () => {
+  const probed = crash();
+  (probed.pods[0] as Fields).spec.containers[0].livenessProbe = {};
+  expect(verdicts(probed, {}, 2900)).toEqual([]);
+  expect(verdicts(probed, {}, 3000)).toEqual(['crash']);
+});
+
 it('is no verdict while it runs again, and one when it ends again', () => {
   const running = crash((status) => {
-    status.state = { running: { startedAt: '2026-11-24T18:19:50Z' } };
+    Object.assign(status, { restartCount: 2, state: { running: { startedAt: '2026-11-24T18:19:50Z' } } });
   });
   expect(verdicts(running, {}, 600_000)).toEqual([]);
+  expect(verdicts(crash(), {}, 1000)).toEqual(['crash']);
 });
 
 describe('a Secret that is missing', () => {
