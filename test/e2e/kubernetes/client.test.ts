@@ -464,6 +464,26 @@ describeWith('the cluster client', { kubernetes: lab }, ({ kubernetes: lab }) =>
     expect(await cluster.get(idOf(name))).toBeDefined();
   });
 
+  test('repeats a patch that was cut off where it names the version that it is over', async () => {
+    await using proxy = await startProxy();
+    await using cluster = await throughProxy(proxy);
+    const name = fresh();
+    const { metadata } = await cluster.apply(configMap(name, { step: '1' }), manager);
+    const over = [
+      { op: 'replace', path: '/data/step', value: '2' },
+      { op: 'replace', path: '/metadata/resourceVersion', value: metadata.resourceVersion },
+    ];
+    let cuts = 0;
+    proxy.fate = ({ method }) => (method === 'PATCH' && cuts++ === 0 ? { kind: 'cut', after: 0 } : undefined);
+    // The first was taken, so the second is refused: whoever asked looks at the object, as after any conflict.
+    await expect(cluster.patch(idOf(name), over, { pinned: true })).rejects.toMatchObject({ status: 409 });
+    expect(cuts).toBe(2);
+    expect(await cluster.get(idOf(name))).toMatchObject({ data: { step: '2' } });
+    cuts = 0;
+    await expect(cluster.patch(idOf(name), { data: { step: '3' } })).rejects.toThrow('the connection broke');
+    expect(cuts).toBe(1);
+  });
+
   test('repeats an apply that was cut off', async () => {
     await using proxy = await startProxy();
     await using cluster = await throughProxy(proxy);
