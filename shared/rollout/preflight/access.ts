@@ -8,6 +8,7 @@ import {
   type ServerVersion,
 } from '../../kubernetes/index.ts';
 import { inParallel } from '../apply/in-parallel.ts';
+import { CLAIM } from '../release/record.ts';
 import type { MissingAccess } from './finding.ts';
 import { listOf } from './workload.ts';
 
@@ -136,6 +137,14 @@ function release({ manifests, record: name }: RunShape): Wanted[] {
       name,
       need: 'optional',
     },
+    {
+      group: 'coordination.k8s.io',
+      resource: 'leases',
+      verbs: ['get', 'create', 'update', 'delete'],
+      loses: 'keeping releases of different names from one workload when they take it at the same time',
+      name: CLAIM,
+      need: 'optional',
+    },
     ...(kept.includes('Secret') ? [{ resource: 'secrets', verbs: ['get', 'create'], loses: copies }] : []),
     ...kept.map((kind) => ({
       resource: kind === 'Secret' ? 'secrets' : 'configmaps',
@@ -158,6 +167,12 @@ const WATCHED: Readonly<Record<string, readonly Wanted[]>> = {
   ],
   StatefulSet: [
     { group: 'apps', resource: 'statefulsets', verbs: ['list', 'watch'], loses: 'following StatefulSets' },
+    {
+      resource: 'pods',
+      verbs: ['delete'],
+      loses: 'undoing a StatefulSet that waits for a pod of the failed revision',
+      need: 'optional',
+    },
   ],
   DaemonSet: [
     { group: 'apps', resource: 'daemonsets', verbs: ['list', 'watch'], loses: 'following DaemonSets' },

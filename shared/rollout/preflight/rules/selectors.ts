@@ -1,4 +1,5 @@
 import { formatId, groupOf } from '../../../kubernetes/index.ts';
+import { mayReplace } from '../../apply/declared.ts';
 import type { DeclaredWorkload, Problem, RuleDefinition, Scene } from '../rule.ts';
 import { type Known, knownObjects, selectorOfService } from '../scene.ts';
 import {
@@ -74,7 +75,8 @@ const pick = (labels: Readonly<Record<string, string>>, keys: readonly string[])
 function* changedSelector({ facts }: Scene, { manifest, id, object }: DeclaredWorkload): Iterable<Problem> {
   const before = fieldsOf(fieldsOf(facts?.live(id)?.spec).selector);
   const after = fieldsOf(fieldsOf(object.spec).selector);
-  if (Object.keys(before).length === 0 || canonical(before) === canonical(after)) return;
+  if (Object.keys(before).length === 0 || canonical(before) === canonical(after) || mayReplace(object))
+    return;
   yield {
     manifest,
     path: ['spec', 'selector'],
