@@ -244,7 +244,7 @@ export const provoked: readonly Provoked[] = [
       }),
     shows: event(/^Unhealthy$/, /^Readiness probe .*503/, 2),
     says: /\/readyz answers 503/,
-    patience: ['readiness=2s'],
+    patience: ['readiness=1s'],
   },
   {
     name: 'not-alive',
