@@ -11,7 +11,7 @@ export {
   type Login,
   withLogins,
 } from './credentials.ts';
-export type { Traffic } from './http.ts';
+export { isLoopback, type Traffic } from './http.ts';
 export { type LayerOptions, layerType, readLayer, type WrittenLayer, writeLayer } from './layer.ts';
 export { type Layout, openLayout, type TaggedDescriptor } from './layout.ts';
 export { isLayoutReference, resolveLayoutImage } from './layout-reference.ts';

@@ -4,8 +4,9 @@ import type { Check, CheckScope, GrpcCheck, HttpCheck, TcpCheck } from './check.
 import { dial } from './dial.ts';
 import { type Endpoint, endpointsOf } from './endpoints.ts';
 import { execOnce } from './exec.ts';
+import { faultOf } from './faults.ts';
 import { askHealth } from './grpc.ts';
-import { askHttp, type HttpAnswer } from './http.ts';
+import { askAddress, askHttp, type HttpAnswer } from './http.ts';
 
 /** What one attempt of a check gave. */
 export interface Answer {
@@ -13,9 +14,14 @@ export interface Answer {
   /** One sentence. */
   readonly message: string;
   readonly evidence?: string | undefined;
+  /** It is none: the time was over. */
+  readonly late?: boolean | undefined;
   /** Asking again would give the same. */
   readonly final?: boolean | undefined;
 }
+
+/** Where a check from the runner looks for a proxy. */
+export type CheckEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** Pods that one check asks at most. */
 const PODS = 5;
@@ -25,13 +31,14 @@ export async function attempt(
   cluster: Cluster,
   check: Check,
   scope: CheckScope,
-  signal: AbortSignal,
+  { env, signal }: { readonly env: CheckEnvironment; readonly signal: AbortSignal },
 ): Promise<Answer> {
   try {
-    if (check.kind === 'exec') return await execOnce(cluster, check, scope, signal);
-    if (check.from === 'runner') return await askFromRunner(check, signal);
-    if (check.from === 'cluster') return await askThroughProxy(cluster, check, scope, signal);
-    return await askPods(cluster, check, scope, signal);
+    const here = cluster.within(signal);
+    if (check.kind === 'exec') return await execOnce(here, check, scope, signal);
+    if (check.from === 'runner') return await askFromRunner(check, env, signal);
+    if (check.from === 'cluster') return await askThroughProxy(here, check, scope, signal);
+    return await askPods(here, check, scope, signal);
   } catch (error) {
     return answerOf(error, signal);
   }
@@ -47,11 +54,11 @@ function answerOf(error: unknown, signal: AbortSignal): Answer {
           final: true,
         }
       : { kind: 'fail', message: `The API server refused ${error.call}.`, evidence: error.message };
-  if (signal.aborted) return { kind: 'fail', message: 'No answer in time.' };
-  // A broken connection is the answer of what was asked; anything without a code or a plain message is a fault of ours.
+  if (signal.aborted) return { kind: 'fail', message: 'No answer in time.', late: true };
+  // A broken connection is the answer of what was asked; these are faults of ours.
   if (error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError)
     throw error;
-  return { kind: 'fail', message: 'It cannot be reached.', evidence: (error as Error).message };
+  return { kind: 'fail', ...faultOf(error) };
 }
 
 async function askPods(
@@ -90,13 +97,17 @@ async function askPod(
   { pod, port }: Endpoint,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const connection = await cluster.connect(pod, port);
+  const connection = await cluster.connect(pod, port, signal);
   return await ask(check, connection, check.host, signal);
 }
 
-async function askFromRunner(check: HttpCheck | GrpcCheck | TcpCheck, signal: AbortSignal): Promise<Answer> {
-  const scheme = check.kind === 'http' && check.tls ? 443 : 80;
-  const connection = await dial(check.host, Number(check.port ?? scheme), signal);
+async function askFromRunner(
+  check: HttpCheck | GrpcCheck | TcpCheck,
+  env: CheckEnvironment,
+  signal: AbortSignal,
+): Promise<Answer> {
+  if (check.kind === 'http') return judge(check, await askAddress(check, env, signal));
+  const connection = await dial(check.host, Number(check.port), signal);
   return await ask(check, connection, check.host, signal);
 }
 
@@ -108,15 +119,17 @@ async function ask(
   signal: AbortSignal,
 ): Promise<Answer> {
   try {
-    // A certificate is made for the address that users know; through a connection to a pod nobody could ask for that one.
-    const verify = check.from === 'runner';
     switch (check.kind) {
       case 'tcp':
         return await greeting(connection, signal);
       case 'http':
-        return judge(check, await askHttp({ ...check, host, verify }, connection, signal));
+        return judge(check, await askHttp({ ...check, host }, connection, signal));
       case 'grpc': {
-        const status = await askHealth({ ...check, host, verify }, connection, signal);
+        const status = await askHealth(
+          { ...check, host, verify: check.from === 'runner' },
+          connection,
+          signal,
+        );
         return {
           kind: status === 'SERVING' ? 'pass' : 'fail',
           message: status.startsWith('gRPC') ? `The call failed with ${status}.` : `The health is ${status}.`,

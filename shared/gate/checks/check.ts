@@ -7,7 +7,7 @@ export type From = 'pod' | 'cluster' | 'runner';
 export type StatusRange = { readonly from: number; readonly to: number };
 
 interface Common {
-  /** As the user wrote it. */
+  /** As the user wrote it, without the values of headers. */
   readonly text: string;
 }
 

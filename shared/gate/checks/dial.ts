@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 
 /** A TCP connection from this machine. */
 export async function dial(host: string, port: number, signal: AbortSignal): Promise<Duplex> {
+  signal.throwIfAborted();
   const socket = connect({ host: host.replace(/^\[|\]$/g, ''), port });
   const give = () => socket.destroy(signal.reason as Error);
   signal.addEventListener('abort', give, { once: true });

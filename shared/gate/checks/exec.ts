@@ -1,7 +1,8 @@
 import type { LabelSelector } from 'kubernetes-types/meta/v1.d.ts';
-import { type Cluster, formatId, formatSelector, type ObjectId } from '../../kubernetes/index.ts';
+import { type Cluster, formatId, formatSelector, idOf } from '../../kubernetes/index.ts';
 import type { Answer } from './attempt.ts';
 import type { CheckScope, ExecCheck } from './check.ts';
+import { isReady, type PodObject } from './pods.ts';
 
 /** Runs the command of a check in a pod, once. */
 export async function execOnce(
@@ -12,17 +13,22 @@ export async function execOnce(
 ): Promise<Answer> {
   const pod = await podOf(cluster, check, scope);
   if (typeof pod === 'string') return { kind: 'fail', message: pod };
-  const { code, stdout, stderr } = await cluster.exec(pod, check.container, check.command, signal);
+  const { code, stdout, stderr } = await cluster.exec(
+    idOf(pod),
+    check.container ?? mainContainer(pod),
+    check.command,
+    signal,
+  );
   const said = (stderr.trim() || stdout.trim()).split('\n').slice(-3).join(' | ').slice(0, 300);
   return {
     kind: code === 0 ? 'pass' : 'fail',
-    message: `Exit code ${code} in ${formatId(pod)}.`,
+    message: `Exit code ${code} in ${formatId(idOf(pod))}.`,
     evidence: said === '' ? undefined : said,
   };
 }
 
 /** The newest ready pod of the workload that the check names, or why there is none. */
-async function podOf(cluster: Cluster, check: ExecCheck, scope: CheckScope): Promise<ObjectId | string> {
+async function podOf(cluster: Cluster, check: ExecCheck, scope: CheckScope): Promise<PodObject | string> {
   const workload = scope.workloads.find(({ name }) => name === check.workload);
   if (workload === undefined)
     return `No workload of this release is called ${check.workload}; there ${
@@ -32,7 +38,7 @@ async function podOf(cluster: Cluster, check: ExecCheck, scope: CheckScope): Pro
   const selector = (found?.spec as { selector?: LabelSelector } | undefined)?.selector;
   if (selector === undefined) return `${formatId(workload)} has no pods to run a command in.`;
   const namespace = workload.namespace ?? scope.namespace;
-  const pods = await cluster.list({
+  const pods = await cluster.list<PodObject>({
     apiVersion: 'v1',
     kind: 'Pod',
     namespace,
@@ -42,13 +48,9 @@ async function podOf(cluster: Cluster, check: ExecCheck, scope: CheckScope): Pro
     .filter(isReady)
     .sort((a, b) => ((a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? 1 : -1));
   if (newest === undefined) return `No pod of ${formatId(workload)} is ready.`;
-  return { apiVersion: 'v1', kind: 'Pod', namespace, name: newest.metadata.name };
+  return { ...newest, apiVersion: 'v1', kind: 'Pod' };
 }
 
-function isReady(pod: { metadata: { deletionTimestamp?: string }; [field: string]: unknown }): boolean {
-  const status = pod.status as { conditions?: { type: string; status: string }[] } | undefined;
-  return (
-    pod.metadata.deletionTimestamp === undefined &&
-    (status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false)
-  );
-}
+/** The container that is meant where none is named, as kubectl takes it: the first, or that of an annotation. */
+const mainContainer = ({ metadata, spec }: PodObject): string | undefined =>
+  metadata.annotations?.['kubectl.kubernetes.io/default-container'] ?? spec?.containers[0]?.name;

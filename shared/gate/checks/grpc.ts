@@ -20,8 +20,9 @@ export async function askHealth(
   signal: AbortSignal,
 ): Promise<Health> {
   const { tls, host, verify, service } = question;
-  const over = tls ? await secure(connection, { host, verify, protocols: ['h2'] }) : connection;
+  const over = tls ? await secure(connection, { host, verify, protocols: ['h2'], signal }) : connection;
   const session = connect(`${tls ? 'https' : 'http'}://${host}`, { createConnection: () => over });
+  signal.throwIfAborted();
   const cancel = () => session.destroy(signal.reason as Error);
   signal.addEventListener('abort', cancel, { once: true });
   try {
@@ -34,7 +35,7 @@ export async function askHealth(
 
 function call(session: ReturnType<typeof connect>, message: Buffer): Promise<Health> {
   return new Promise((resolve, reject) => {
-    session.once('error', reject);
+    session.on('error', reject);
     session.once('close', () => reject(new Error('The connection was closed before there was an answer.')));
     const stream = session.request({
       ':method': 'POST',
@@ -48,7 +49,7 @@ function call(session: ReturnType<typeof connect>, message: Buffer): Promise<Hea
     const note = (headers: Record<string, unknown>) => {
       const given = headers['grpc-status'];
       if (given === undefined) return;
-      status = `${given}${headers['grpc-message'] ? `: ${decodeURIComponent(String(headers['grpc-message']))}` : ''}`;
+      status = `${given}${headers['grpc-message'] ? `: ${decoded(String(headers['grpc-message']))}` : ''}`;
     };
     stream.on('response', (headers) => {
       http = Number(headers[':status']);
@@ -56,7 +57,7 @@ function call(session: ReturnType<typeof connect>, message: Buffer): Promise<Hea
     });
     stream.on('trailers', note);
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    stream.once('error', reject);
+    stream.on('error', reject);
     stream.once('end', () => {
       if (status === '0') return resolve(decodeResponse(Buffer.concat(chunks)));
       if (status !== undefined) return resolve(`gRPC status ${status}`);
@@ -64,6 +65,15 @@ function call(session: ReturnType<typeof connect>, message: Buffer): Promise<Hea
     });
     stream.end(message);
   });
+}
+
+/** Percent-encoded, by the protocol; servers that do not hold to it are read as they are. */
+function decoded(message: string): string {
+  try {
+    return decodeURIComponent(message);
+  } catch {
+    return message;
+  }
 }
 
 /** HealthCheckRequest{service = 1}, in gRPC's frame: a byte for compression, four for the length. */

@@ -17,13 +17,15 @@ export function parseChecks(lines: readonly string[]): readonly Check[] {
 
 const SCHEMES = ['http', 'https', 'grpc', 'grpcs', 'tcp', 'exec'] as const;
 
-function parseCheck(text: string): Check {
-  const [address = '', ...words] = wordsOf(text);
+function parseCheck(line: string): Check {
+  const all = wordsOf(line);
+  const text = shown(all);
+  const [address = '', ...words] = all;
   const scheme = /^([a-z]+):\/\//i.exec(address)?.[1]?.toLowerCase();
   if (scheme === undefined || !SCHEMES.some((one) => one === scheme))
     throw wrong(
       text,
-      `starts with ${scheme === undefined ? `"${address}"` : `the scheme "${scheme}"`}; accepted are ${SCHEMES.join(', ')}, as in http://storefront/readyz.${didYouMean(scheme ?? '', SCHEMES)}`,
+      `starts with ${scheme === undefined ? `"${withoutUser(address)}"` : `the scheme "${scheme}"`}; accepted are ${SCHEMES.join(', ')}, as in http://storefront/readyz.${didYouMean(scheme ?? '', SCHEMES)}`,
     );
   const rest = address.slice(scheme.length + 3);
   if (scheme === 'exec') return execCheck(text, rest, words);
@@ -84,6 +86,8 @@ interface Target {
 }
 
 function targetOf(text: string, rest: string, isHost: boolean): Target {
+  if (withoutUser(rest) !== rest)
+    throw wrong(text, 'has a user before the host; give it as header="Authorization: Basic …".');
   const match = /^(\[[0-9a-f:.]+\]|[\w.-]+)(?::([\w-]+))?(\/.*|\?.*)?$/i.exec(rest);
   if (match === null)
     throw wrong(
@@ -91,7 +95,9 @@ function targetOf(text: string, rest: string, isHost: boolean): Target {
       `asks "${rest}"; accepted is service[.namespace][:port][/path], as in storefront:8080/readyz.`,
     );
   const [, name = '', port, path = ''] = match;
-  const at = path.startsWith('?') ? `/${path}` : path;
+  const at = (path.startsWith('?') ? `/${path}` : path).replace(/[^\x21-\x7e]+/g, encodeURIComponent);
+  if (port !== undefined && /^\d+$/.test(port) && (Number(port) < 1 || Number(port) > 65_535))
+    throw wrong(text, `names the port ${port}; accepted are 1 to 65535.`);
   if (isHost) {
     if (port !== undefined && !/^\d+$/.test(port))
       throw wrong(
@@ -120,7 +126,11 @@ interface Options {
 function optionsOf(text: string, words: readonly string[]): Options {
   const pairs = words.map((word) => {
     const at = word.indexOf('=');
-    if (at < 1) throw wrong(text, `has "${word}"; what follows the address is name=value, as in status=204.`);
+    if (at < 1)
+      throw wrong(
+        text,
+        `has "${shownWord(word)}"; what follows the address is name=value, as in status=204.`,
+      );
     return [word.slice(0, at), word.slice(at + 1)] as const;
   });
   const all = (name: string) => pairs.filter(([one]) => one === name).map(([, value]) => value);
@@ -162,7 +172,9 @@ function statusOf(text: string, given: string): StatusRange[] {
 function headerOf(text: string, given: string): readonly [string, string] {
   const match = /^([!#$%&'*+.^_`|~\w-]+):\s*(.*)$/.exec(given);
   if (match === null)
-    throw wrong(text, `sets header=${given}; accepted is Name:value, as in header=Host:shop.example.`);
+    throw wrong(text, 'sets a header that is none; accepted is Name:value, as in header=Host:shop.example.');
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(match[2]!))
+    throw wrong(text, `sets the header ${match[1]} to a text that no header can have.`);
   return [match[1]!, match[2]!];
 }
 
@@ -172,8 +184,21 @@ function wordsOf(text: string): string[] {
   for (const [word] of text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g))
     words.push(word.replace(/"([^"]*)"|'([^']*)'/g, (_, double, single) => double ?? single));
   const quotes = text.replace(/"[^"]*"|'[^']*'/g, '');
-  if (/["']/.test(quotes)) throw wrong(text, 'has a quote that is not closed.');
+  if (/["']/.test(quotes)) throw wrong(shown(text.split(/\s+(?=\w+=)/)), 'has a quote that is not closed.');
   return words;
 }
+
+/** A check as messages and reports show it: without the values of headers, which may be credentials. */
+const shown = (words: readonly string[]): string => words.map(shownWord).join(' ');
+
+function shownWord(word: string): string {
+  const header = /^(['"]?\w*headers?=['"]?)([^:]*)(:.*)?$/is.exec(word);
+  if (header !== null) return `${header[1]}${header[3] === undefined ? '…' : `${header[2]}:…`}`;
+  const safe = withoutUser(word);
+  return /\s/.test(safe) && !/["']/.test(safe) ? `"${safe}"` : safe;
+}
+
+/** An address without the name and password before its host. */
+const withoutUser = (address: string): string => address.replace(/^([a-z]+:\/\/)?[^/?\s]*@/i, '$1…@');
 
 const wrong = (text: string, what: string) => new Failure(`The check "${text}" ${what}`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { judge } from '../../../shared/gate/checks/attempt.ts';
-import { readyEndpoints } from '../../../shared/gate/checks/endpoints.ts';
+import { lagBehind, readyEndpoints } from '../../../shared/gate/checks/endpoints.ts';
 import { decodeResponse, encodeRequest } from '../../../shared/gate/checks/grpc.ts';
 
 describe('judge', () => {
@@ -63,6 +63,31 @@ describe('readyEndpoints', () => {
     ]));
   it('knows ports without a name', () =>
     expect(readyEndpoints([slice([{ port: 80 }], [pod('a')])], 'shop', '')).toHaveLength(1));
+});
+
+describe('slices that lag behind', () => {
+  const slice = (...names: string[]) =>
+    ({
+      addressType: 'IPv4',
+      endpoints: names.map((name) => ({
+        addresses: [],
+        targetRef: { kind: 'Pod', name, uid: `uid-${name}` },
+      })),
+    }) as Parameters<typeof lagBehind>[0][number];
+  const pods = (...names: string[]) =>
+    names.map((name) => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name, uid: `uid-${name}` },
+    })) as Parameters<typeof lagBehind>[1];
+  it.each([
+    [['a', 'b'], ['a', 'b'], undefined],
+    [['a'], ['a', 'b'], 'do not have b yet, ready as it is'],
+    [['a', 'old'], ['a'], 'still have old, which is not ready any more'],
+    [['a'], undefined, undefined],
+  ])('%j beside the ready pods %j: %s', (named, ready, expected) =>
+    expect(lagBehind([slice(...named)], ready === undefined ? undefined : pods(...ready))).toBe(expected),
+  );
 });
 
 describe('the health protocol', () => {

@@ -121,12 +121,34 @@ it.each([
   ['exec://web', 'has no command; write it behind the workload.'],
   ['exec://a/b/c true', 'names "a/b/c"; accepted is a workload, or workload/container'],
   [`http://web body="all`, 'has a quote that is not closed.'],
-  ['http://web header=Host', 'sets header=Host; accepted is Name:value'],
-  [
-    'http://web from=cluster header=A:b',
-    'sets a header, which the API server’s proxy does not pass on; ask from=pod.',
-  ],
+  ['http://web:70000/', 'names the port 70000; accepted are 1 to 65535.'],
   ['http://web ok', 'has "ok"; what follows the address is name=value, as in status=204.'],
 ])('refuses %s', (line, message) =>
   expect(() => parseChecks([line])).toThrow(`The check "${line}" ${message}`),
 );
+
+it.each([
+  ['http://web header=hunter2', 'http://web header=…', 'sets a header that is none'],
+  [
+    'http://web from=cluster header=A:hunter2',
+    'http://web from=cluster header=A:…',
+    'sets a header, which the',
+  ],
+  ['http://web "header=A: hunter2\u1234"', 'http://web header=A:…', 'sets the header A to a text'],
+  ['http://web headers=A:hunter2', 'http://web headers=A:…', 'sets "headers"'],
+  ['http://web header=A:"hunter2', 'http://web header=A:…', 'has a quote that is not closed.'],
+  ['http://web header="A:hunter2', 'http://web header="A:…', 'has a quote that is not closed.'],
+  ['http://me:hunter2@web/', 'http://…@web/', 'has a user before the host'],
+  ['me:hunter2@web/', '…@web/', 'starts with "…@web/"'],
+])('refuses %s without showing what may be a secret', (line, shown, message) =>
+  expect(() => parseChecks([line])).toThrow(`The check "${shown}" ${message}`),
+);
+
+it('shows no values of headers, and all else as it was written', () => {
+  const [check] = parseChecks([`http://web/ body="all is well" 'header=Authorization: Bearer hunter2'`]);
+  expect(check?.text).toBe('http://web/ "body=all is well" header=Authorization:…');
+  expect(check).toMatchObject({ headers: { Authorization: 'Bearer hunter2' } });
+});
+
+it('asks for paths in the characters that HTTP has', () =>
+  expect(parseChecks(['http://web/größe'])[0]).toMatchObject({ path: '/gr%C3%B6%C3%9Fe' }));
