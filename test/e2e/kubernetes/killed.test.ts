@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Cluster, type KubeObject, openCluster } from '../../../shared/kubernetes/index.ts';
+import { DEFAULT_PATIENCE, finishRollout } from '../../../shared/rollout/index.ts';
 import { describeWith, kubernetes, kubernetesNetwork, kubernetesRegistry } from '../../lab/index.ts';
 import { release, rollOut } from './release-objects.ts';
 import type { Change, Kill, Step } from './rollout-process.ts';
@@ -101,6 +102,47 @@ describeWith('a run that is killed, and then run again', parts, ({ kubernetes: l
     expect(next.answers[0]).toMatchObject({ result: 'complete', revision: 2 });
     expect([await dataOf('shared'), await dataOf('made')]).toEqual([{ of: 'v0' }, undefined]);
     expect(await servedBy(namespace)).toMatchObject({ version: 'v2', config: 'v2', file: 'secret-v2' });
+  });
+
+  test.concurrent('is undone by the post step of its own run, and by that of no other', async () => {
+    const { name: namespace } = open.use(await lab.namespace('killed'));
+    const run = 'https://ci.example/1';
+    const kill: Kill = { change: { what: 'apply Deployment/web', time: 1 }, when: 'after' };
+    const left = await rollOut({
+      kubeconfig: lab.kubeconfig,
+      namespace,
+      run,
+      steps: [step(namespace, 'v0'), { ...step(namespace, 'v1', ['made']), kill }],
+    });
+    expect(left.signal, left.stderr).toBe('SIGKILL');
+    const finish = (own: string) =>
+      finishRollout(
+        cluster,
+        {
+          release: 'web',
+          namespace,
+          run: own,
+          undo: true,
+          timeout: 60_000,
+          patience: DEFAULT_PATIENCE,
+          waitForOthers: 60_000,
+        },
+        {
+          signal: new AbortController().signal,
+          onPhase: () => undefined,
+          onProgress: () => undefined,
+          onLine: () => undefined,
+        },
+      );
+    expect(await finish('https://ci.example/2')).toBeUndefined();
+    expect(await finish(run)).toMatchObject({
+      result: 'undone',
+      revision: 1,
+      because: 'The run was cut off while applying.',
+    });
+    expect(await servedBy(namespace)).toMatchObject({ version: 'v0', config: 'v0', file: 'secret-v0' });
+    const made = { apiVersion: 'v1', kind: 'ConfigMap', namespace, name: 'made' };
+    expect(await cluster.get(made)).toBeUndefined();
   });
 
   /** Plays a story in a namespace of its own; its last step twice when it is killed the first time. */

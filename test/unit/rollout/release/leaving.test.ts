@@ -47,6 +47,20 @@ test.each([
   expect(leaving(before, manifests, prune)).toEqual({ pruned: pruned.map(idOf), dropped: dropped.map(idOf) });
 });
 
+test('a run prunes nothing, and remembers nothing, that was adopted and never rolled out to its end', () => {
+  const manifests = [{ object: web, locate: () => undefined }];
+  const found = record([web, old]);
+  const { proven } = found;
+  const ofFirst: ReleaseRecord = { ...found, proven: { ...proven!, adopted: true } };
+  const ofLater: ReleaseRecord = {
+    ...found,
+    attempt: { phase: 'watching', revision: proven!, created: [], adopted: [idOf(old)] },
+  };
+  for (const before of [ofFirst, ofLater])
+    for (const prune of [true, false])
+      expect(leaving(before, manifests, prune)).toEqual({ pruned: [], dropped: [] });
+});
+
 const live = (...objects: readonly KubeObject[]) => new Map(objects.map((one) => [keyOf(idOf(one)), one]));
 const names = (objects: readonly KubeObject[]) => objects.map(({ metadata }) => metadata.name);
 
