@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import type { KubernetesCluster } from '../../lab/index.ts';
 
-/** An object as `kubectl get --watch` told it, and when. */
+/** An object as a watch told it. */
 export interface Seen {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace: string };
@@ -9,20 +10,36 @@ export interface Seen {
   readonly [field: string]: any;
 }
 
+const PATHS: Readonly<Record<string, string>> = {
+  Pod: '/api/v1/pods',
+  Event: '/api/v1/events',
+  ReplicaSet: '/apis/apps/v1/replicasets',
+  Deployment: '/apis/apps/v1/deployments',
+  Job: '/apis/batch/v1/jobs',
+};
+/** A bookmark says that all that was there has been told. */
+const FROM_THE_START =
+  'watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan';
+
 /**
  * Watches by kubectl, independently of what is tested: each predicate gets the moment at which the cluster first told of an object
- * that fulfils it.
+ * that fulfils it. A witness that came too late would find every verdict early, so that it is waited for.
  */
 export class Witness {
-  readonly #kubectls: ChildProcess[];
+  readonly #kubectls: readonly ChildProcess[];
   readonly #waiting = new Map<string, (seen: Seen) => boolean>();
   readonly #at = new Map<string, number>();
+  readonly #ready: Promise<unknown>;
 
-  constructor(lab: KubernetesCluster, namespaces: readonly string[]) {
-    const kinds = ['pods', 'events', 'replicasets', 'jobs', 'deployments'];
-    this.#kubectls = namespaces.flatMap((namespace) =>
-      kinds.map((kind) => this.#watch(lab, kind, namespace)),
-    );
+  constructor(lab: KubernetesCluster) {
+    const watches = Object.keys(PATHS).map((kind) => this.#watch(lab, kind));
+    this.#kubectls = watches.map(({ kubectl }) => kubectl);
+    this.#ready = Promise.all(watches.map(({ ready }) => ready));
+  }
+
+  /** Until all of it is watched. */
+  async ready(): Promise<void> {
+    await this.#ready;
   }
 
   /** Waits for the first object that is so. */
@@ -39,25 +56,22 @@ export class Witness {
     for (const kubectl of this.#kubectls) kubectl.kill();
   }
 
-  #watch(lab: KubernetesCluster, kind: string, namespace: string): ChildProcess {
-    const args = ['--kubeconfig', lab.kubeconfig, 'get', kind, '-n', namespace, '--watch', '-o', 'json'];
+  #watch(lab: KubernetesCluster, kind: string): { kubectl: ChildProcess; ready: Promise<void> } {
+    const args = ['--kubeconfig', lab.kubeconfig, 'get', '--raw', `${PATHS[kind]}?${FROM_THE_START}`];
     const kubectl = spawn(lab.kubectlProgram, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-    let text = '';
-    kubectl.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-      // Objects are printed indented, one after the other.
-      for (let end = text.indexOf('\n}\n'); end >= 0; end = text.indexOf('\n}\n')) {
-        this.#see(JSON.parse(text.slice(0, end + 2)));
-        text = text.slice(end + 3);
-      }
+    const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
+    kubectl.once('exit', () => reject(new Error(`kubectl does not watch ${kind}s`)));
+    createInterface(kubectl.stdout).on('line', (line) => {
+      const { type, object } = JSON.parse(line) as { type: string; object: Seen };
+      if (type === 'BOOKMARK') resolve();
+      else this.#see({ ...object, kind });
     });
-    return kubectl;
+    return { kubectl, ready };
   }
 
-  #see(object: Seen & { items?: Seen[] }): void {
+  #see(seen: Seen): void {
     const now = Date.now();
-    for (const seen of object.items ?? [object])
-      for (const [name, isShown] of this.#waiting)
-        if (!this.#at.has(name) && isShown(seen)) this.#at.set(name, now);
+    for (const [name, isShown] of this.#waiting)
+      if (!this.#at.has(name) && isShown(seen)) this.#at.set(name, now);
   }
 }
