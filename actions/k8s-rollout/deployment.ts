@@ -17,26 +17,31 @@ export async function withDeployment(
   if (deployments === undefined || id === undefined) return await work();
   host.saveState(STATE, String(id));
   await deployments.status(id, 'in_progress', { url });
+  const end = async (state: 'success' | 'failure' | 'error', description?: string) => {
+    // A cancelled step has seconds, which belong to the cluster: the post step tells GitHub.
+    if (host.signal.aborted) return;
+    await deployments.status(id, state, { url, description });
+    host.saveState(STATE, '');
+  };
   try {
     const runs = await work();
-    const passed = worstOf(runs) === 'complete';
-    await deployments.status(id, passed ? 'success' : 'failure', { url, description: describe(runs) });
+    await end(worstOf(runs) === 'complete' ? 'success' : 'failure', host.mask(describe(runs)));
     return runs;
   } catch (error) {
-    await deployments.status(id, 'error', { url });
+    await end('error');
     throw error;
-  } finally {
-    host.saveState(STATE, '');
   }
 }
 
 const STATE = 'deployment';
 
-/** Ends the Deployment of a run that was killed before it could. */
+/** Ends the Deployment of a run that was cancelled or killed before it could. */
 export async function endDeployment(host: Host, token: string): Promise<void> {
   const id = host.state(STATE);
   if (id !== undefined)
-    await openDeployments(host, token)?.status(Number(id), 'error', { description: 'The run was cut off.' });
+    await openDeployments(host, token)?.status(Number(id), 'error', {
+      description: 'The run was cancelled or cut off.',
+    });
 }
 
 function openDeployments(host: Host, token: string): Deployments | undefined {

@@ -11,7 +11,7 @@ import {
   withNamespace,
 } from '../../shared/kubernetes/index.ts';
 import { type Finding, lintManifests, WORKLOADS } from '../../shared/rollout/index.ts';
-import { annotateFindings } from './annotations.ts';
+import { annotateFindings, countFindings, noticeLines } from './annotations.ts';
 import { countChanges } from './changes.ts';
 import type { GitopsRun } from './cluster-run.ts';
 import { enterCluster } from './clusters.ts';
@@ -32,7 +32,8 @@ export async function commitManifests(
 ): Promise<void> {
   const judged = await host.task('Preflight', async (task) => {
     const found = await judge(host, request, desired);
-    task.note(found.findings.length === 0 ? 'no findings' : `${found.findings.length} findings`);
+    if (host.kind === 'terminal') for (const line of noticeLines(found.findings)) task.log(line);
+    task.note(countFindings(found.findings));
     return found;
   });
   const { manifests, release, findings } = judged;

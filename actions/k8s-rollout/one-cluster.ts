@@ -123,7 +123,7 @@ export function plannedRun({ cluster, wave, images, plan, milliseconds }: Planne
     release: plan.release,
     result: 'planned',
     // A token that may only plan is no reason why a rollout would fail.
-    because: plan.missing.some(({ need }) => need === 'required') ? '' : plan.blocked.join(' '),
+    because: plan.faults.join(' '),
     revision: plan.stored.record.proven?.number,
     changed: false,
     images,
@@ -140,6 +140,14 @@ export function plannedRun({ cluster, wave, images, plan, milliseconds }: Planne
     traffic: { ...cluster.traffic },
   };
 }
+
+/** A cluster that is not changed, because of what its own plan or that of another shows. */
+export const refusedRun = (planned: PlannedCluster): ClusterRun => {
+  const { blocked } = planned.plan;
+  return blocked.length === 0
+    ? { ...plannedRun(planned), result: 'held', because: 'Another cluster would refuse it.' }
+    : { ...plannedRun(planned), result: 'failed', because: `Nothing was changed. ${blocked.join(' ')}` };
+};
 
 /** A cluster that nothing was asked of, because an earlier wave did not pass. */
 export const heldRun = (planned: PlannedCluster): ClusterRun => ({
@@ -222,14 +230,35 @@ async function finishHere(
   return { ...begun, result: finished.result, undo: finished.undo, revision: finished.revision };
 }
 
-/** Refuses what the plan shows to be impossible, in one sentence for all clusters. */
-export function refuseBlocked(plans: readonly PlannedCluster[]): void {
-  const blocked = plans.filter(({ plan }) => plan.blocked.length > 0);
-  if (blocked.length === 0) return;
-  const reasons = blocked.flatMap(({ cluster, plan }) =>
-    plan.blocked.map((reason) => (plans.length === 1 ? reason : `${cluster.name}: ${reason}`)),
+/** Refuses what the plan shows to be impossible, in one message for all clusters. */
+export function refuse(
+  plans: readonly PlannedCluster[],
+  reasonsOf: (plan: RolloutPlan) => readonly string[],
+): void {
+  const reasons = plans.flatMap(({ cluster, plan }) =>
+    reasonsOf(plan).map((reason) => (plans.length === 1 ? reason : `${cluster.name}: ${reason}`)),
   );
+  if (reasons.length === 0) return;
+  const places = plans.flatMap(({ plan }) => [
+    ...plan.findings.filter(({ level }) => level === 'error'),
+    ...plan.refusals,
+  ]);
   throw new Failure(`Nothing was changed. ${reasons.join('\n')}`, {
-    location: blocked[0]!.plan.findings.find(({ level }) => level === 'error')?.location,
+    location: places.find(({ location }) => location !== undefined)?.location,
   });
+}
+
+/** Two contexts of one cluster and namespace would roll the same release out twice, and the second would wait for the first. */
+export function refuseTwice(plans: readonly PlannedCluster[]): void {
+  const seen = new Map<string, string>();
+  for (const { cluster, plan } of plans) {
+    const { namespace } = plan.request;
+    const place = JSON.stringify([cluster.server, namespace, plan.release]);
+    const other = seen.get(place);
+    if (other !== undefined)
+      throw new Failure(
+        `Contexts "${other}" and "${cluster.name}" are the same cluster and namespace (${namespace} on ${cluster.server}); keep one of them in "contexts".`,
+      );
+    seen.set(place, cluster.name);
+  }
 }

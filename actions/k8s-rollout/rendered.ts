@@ -8,7 +8,7 @@ import {
   type Manifest,
   readManifests,
 } from '../../shared/kubernetes/index.ts';
-import { compareObjects, type ObjectChange } from '../../shared/rollout/index.ts';
+import { compareObjects, type ObjectChange, withoutPlainSecrets } from '../../shared/rollout/index.ts';
 
 /** Files by name, each with one object. */
 export type Rendered = ReadonlyMap<string, { readonly object: KubeObject; readonly text: string }>;
@@ -92,7 +92,7 @@ export async function describeChange(
       return [{ id: idOf(before), kind: 'remove', fields: [], basis: 'compared', conflicts: [] }];
     }),
   );
-  return [...changed.flat(), ...same];
+  return withoutPlainSecrets([...changed.flat(), ...same]);
 }
 
 /** undefined where there is none, or what is there cannot be read any more. */

@@ -110,7 +110,7 @@ function reportOne(run: ClusterRun, place: Place): Block[] {
     ...(planned ? access(run.missing) : []),
     ...(short ? [] : findings(run.findings)),
     ...changeBlocks(run, folded),
-    ...(short && planned ? fixes(run.findings) : []),
+    ...(short && planned ? fixes(run.findings.filter(({ level }) => level !== 'notice')) : []),
     ...folded('Pods over time', run.observation === undefined ? [] : timelineOf(run.observation)),
     ...(run.undo === undefined || (short && run.result === 'undone')
       ? []
@@ -169,6 +169,8 @@ function workloads({ observation, undo }: ClusterRun): Block[] {
   if (rows.length === 0) return [];
   const number = (title: string) => ({ title, align: 'right' as const });
   return [
+    // Under a verdict that says no, what is complete is what serves and not what was asked for.
+    ...(undo === undefined ? [] : [paragraph('What serves after the undo:')]),
     table(
       [
         'Workload',
@@ -221,7 +223,18 @@ function checks({ checks: verdicts }: ClusterRun): Block[] {
 
 const LEVELS = ['error', 'warning', 'notice'] as const;
 
+/** What asks for an action is open, what is only worth knowing is folded away. */
 function findings(all: readonly Finding[]): Block[] {
+  const notices = all.filter(({ level }) => level === 'notice');
+  const title =
+    notices.length === 1 ? '1 notice of the preflight' : `${notices.length} notices of the preflight`;
+  return [
+    ...findingTable(all.filter(({ level }) => level !== 'notice')),
+    ...(notices.length === 0 ? [] : [details(title, findingTable(notices))]),
+  ];
+}
+
+function findingTable(all: readonly Finding[]): Block[] {
   if (all.length === 0) return [];
   const sorted = LEVELS.flatMap((level) => all.filter((one) => one.level === level));
   return [
@@ -266,7 +279,7 @@ function access(missing: readonly MissingAccess[]): Block[] {
 function changeBlocks({ changes, images, result }: ClusterRun, folded: Fold): Block[] {
   const lines = diffLines(changes);
   const conflicts = changes.flatMap((change) => change.conflicts);
-  const compared = changes.some(({ basis }) => basis === 'compared');
+  const compared = changes.some(({ kind, basis }) => kind !== 'same' && basis === 'compared');
   const blocks: Block[] = [
     ...imageTable(images),
     ...(lines.length === 0 ? [] : [code(lines.join('\n'), 'diff')]),

@@ -115,8 +115,10 @@ function readTarget(inputs: RolloutInputs): ClusterTarget | GitopsTarget {
     throw new Failure('Inputs "context" and "contexts" are both given; name one cluster, or several.');
   const twice = contexts.find((one, index) => contexts.indexOf(one) !== index);
   if (twice !== undefined) throw new Failure(`Input "contexts" has "${twice}" twice.`);
+  // Also where there is one cluster: a wrong input is wrong before it is needed.
+  const waves = wavesOf(contexts, inputs.waves);
   if (gitops !== '') return readGitops(inputs, access);
-  if (contexts.length > 0) return { kind: 'clusters', access, waves: wavesOf(contexts, inputs.waves) };
+  if (contexts.length > 0) return { kind: 'clusters', access, waves };
   return { kind: 'clusters', access, waves: [[context || undefined]] };
 }
 

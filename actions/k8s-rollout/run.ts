@@ -1,7 +1,7 @@
 import { Failure, type Host, type Inputs, type Task } from '../../shared/host/index.ts';
 import type { Manifest, PinnedManifests } from '../../shared/kubernetes/index.ts';
-import { finishRollout } from '../../shared/rollout/index.ts';
-import { annotateFindings, placeOfCause } from './annotations.ts';
+import { type Finding, finishRollout } from '../../shared/rollout/index.ts';
+import { annotateFindings, countFindings, noticeLines, placeOfCause } from './annotations.ts';
 import { type ClusterRun, isPass } from './cluster-run.ts';
 import { enterCluster, nameRun, readAttempts, rememberAttempts, runName } from './clusters.ts';
 import type { definition } from './definition.ts';
@@ -16,7 +16,9 @@ import {
   type PlannedCluster,
   planCluster,
   plannedRun,
-  refuseBlocked,
+  refuse,
+  refusedRun,
+  refuseTwice,
   rollOut,
 } from './one-cluster.ts';
 import { tell } from './outputs.ts';
@@ -29,6 +31,8 @@ export type RolloutInputs = Inputs<typeof definition>;
 /** From the manifests to proof in every cluster, or to the named cause and the last proven revision back in service. */
 export async function main(host: Host, inputs: RolloutInputs): Promise<void> {
   const request = readRolloutRequest(inputs);
+  // What a later step finds where this one ends before it has more to say.
+  host.output('result', 'failed');
   const desired = await read(host, request);
   const { target } = request;
   if (target.kind === 'gitops')
@@ -42,13 +46,16 @@ export async function main(host: Host, inputs: RolloutInputs): Promise<void> {
   );
   if (request.plan) {
     await tell(host, plans.map(plannedRun));
-    return refuseBlocked(plans.filter(({ plan }) => plan.missing.every(({ need }) => need !== 'required')));
+    return refuse(plans, ({ faults }) => faults);
   }
-  refuseBlocked(plans);
+  if (plans.some(({ plan }) => plan.blocked.length > 0)) await tell(host, plans.map(refusedRun));
+  refuse(plans, ({ blocked }) => blocked);
   rememberAttempts(
     host,
     plans.map(({ context, plan }) => ({ context, namespace: plan.request.namespace, release: plan.release })),
   );
+  // What a later step finds where this one is killed.
+  host.output('result', 'unknown');
   const runs = await withDeployment(host, request, inputs['github-token'], () => rollOutWaves(host, waves));
   await tell(host, runs);
   judge(host, runs, desired.manifests);
@@ -79,35 +86,51 @@ async function planWaves(
   const run = nameRun(host);
   const one = async (context: string | undefined, wave: number) => {
     const cluster = clusters.use(await enterCluster(host, access, context));
-    return await host.task(`Preflight on ${cluster.name}`, async (task) => {
+    const reasons = ({ plan }: PlannedCluster) => (request.plan ? plan.faults : plan.blocked);
+    const passes = (planned: PlannedCluster) => reasons(planned).length === 0;
+    return await shown(host, `Preflight on ${cluster.name}`, passes, async (task) => {
       const planned = await planCluster(host, request, desired, { cluster, context, wave, run });
-      const { findings, blocked } = planned.plan;
-      for (const reason of blocked) task.log(reason);
-      task.note(blocked.length > 0 ? 'cannot be rolled out' : count(findings.length, 'finding'));
+      tellPreflight(host, task, planned.plan.findings, reasons(planned));
       return planned;
     });
   };
-  return await Promise.all(
+  const planned = await Promise.all(
     waves.map((contexts, index) => Promise.all(contexts.map((context) => one(context, index + 1)))),
   );
+  refuseTwice(planned.flat());
+  return planned;
 }
 
-/** A task that is shown as failed when its cluster did not pass, which is no error for those beside it. */
-async function shown(
+/** Of what cannot be rolled out, what is only worth knowing is not told. */
+function tellPreflight(
+  host: Host,
+  task: Task,
+  findings: readonly Finding[],
+  reasons: readonly string[],
+): void {
+  const notices = host.kind === 'terminal' ? noticeLines(findings) : [];
+  for (const line of reasons.length > 0 ? reasons : notices) task.log(line);
+  task.note(reasons.length > 0 ? 'cannot be rolled out' : countFindings(findings));
+}
+
+/** A task that is shown as failed when what came of it is no pass, which is no error for those beside it. */
+async function shown<T>(
   host: Host,
   title: string,
-  work: (task: Task) => Promise<ClusterRun>,
-): Promise<ClusterRun> {
-  let run: ClusterRun | undefined;
+  passes: (value: T) => boolean,
+  work: (task: Task) => Promise<T>,
+): Promise<T> {
+  let made: { readonly value: T } | undefined;
   try {
     return await host.task(title, async (task) => {
-      run = await work(task);
-      if (!isPass(run)) throw new Failure(verdict(run));
-      return run;
+      const value = await work(task);
+      made = { value };
+      if (!passes(value)) throw new Failure(title);
+      return value;
     });
   } catch (error) {
-    if (run === undefined) throw error;
-    return run;
+    if (made === undefined) throw error;
+    return made.value;
   }
 }
 
@@ -120,7 +143,7 @@ async function rollOutWaves(
     (planned) => {
       const { plan, cluster } = planned;
       const title = `Roll out ${plan.release} to ${plan.request.namespace} on ${cluster.name}`;
-      return shown(host, title, (task) => rollOut(host, planned, task));
+      return shown(host, title, isPass, (task) => rollOut(host, planned, task));
     },
     isPass,
   );

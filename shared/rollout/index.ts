@@ -6,6 +6,7 @@ export { type ForcePattern, parseForcePatterns } from './apply/force.ts';
 export { formatChange } from './apply/format-change.ts';
 export { intentOf } from './apply/intent.ts';
 export type { Live } from './apply/live.ts';
+export { withoutPlainSecrets } from './apply/plain-secrets.ts';
 export { pruneCandidates, type RemoveAllOptions, removeAll } from './apply/prune.ts';
 export { ApplyFailure, type Refusal } from './apply/refusal.ts';
 export type { CheckVerdict } from './checks.ts';

@@ -13,6 +13,7 @@ import type { ObjectChange } from './apply/change.ts';
 import { diffAll } from './apply/diff.ts';
 import { parseForcePatterns } from './apply/force.ts';
 import { type Live, readLive } from './apply/live.ts';
+import { withoutPlainSecrets } from './apply/plain-secrets.ts';
 import { pruneCandidates } from './apply/prune.ts';
 import { conflictMessage, type Refusal } from './apply/refusal.ts';
 import type { CheckVerdict } from './checks.ts';
@@ -74,6 +75,8 @@ export interface RolloutPlan {
   readonly unchanged: boolean;
   /** Why it cannot be run, one sentence each; empty when it can. */
   readonly blocked: readonly string[];
+  /** Those of them that no other token would mend. */
+  readonly faults: readonly string[];
 }
 
 /** Plans a rollout: preflight, access review and diff. Changes nothing. */
@@ -109,6 +112,7 @@ export async function planRollout(
   const { proven, attempt } = stored.record;
   const adopts = adopted(marked, live, stored.record).length > 0;
   const revision = revisionOf(marked, stored.record, request.run, adopts && proven === undefined);
+  const faults = faultsIn(findings, changes, refusals);
   return {
     request,
     release,
@@ -117,11 +121,11 @@ export async function planRollout(
     revision,
     findings,
     missing,
-    changes: [
+    changes: withoutPlainSecrets([
       ...changes,
       ...manifests.filter((one) => !readable.includes(one)).map(unknownChange),
       ...pruned.map(removal),
-    ],
+    ]),
     refusals,
     pruned,
     live,
@@ -132,7 +136,8 @@ export async function planRollout(
       pruned.length === 0 &&
       refusals.length === 0 &&
       changes.every(({ kind }) => kind === 'same'),
-    blocked: blockedBy({ findings, missing, changes, refusals }),
+    blocked: [...lackingIn(missing), ...faults],
+    faults,
   };
 }
 
@@ -208,22 +213,25 @@ const unknownChange = ({ object }: Manifest): ObjectChange => ({
   conflicts: [],
 });
 
-function blockedBy({
-  findings,
-  missing,
-  changes,
-  refusals,
-}: Pick<RolloutPlan, 'findings' | 'missing' | 'changes' | 'refusals'>): readonly string[] {
-  const required = missing.filter(({ need }) => need === 'required');
-  const access = required.map(
-    ({ verb, resource, namespace }) =>
-      `${verb} ${resource}${namespace === undefined ? '' : ` in ${namespace}`}`,
-  );
+function lackingIn(missing: readonly MissingAccess[]): readonly string[] {
+  const access = missing
+    .filter(({ need }) => need === 'required')
+    .map(
+      ({ verb, resource, namespace }) =>
+        `${verb} ${resource}${namespace === undefined ? '' : ` in ${namespace}`}`,
+    );
+  return access.length > 0 ? [`The token lacks rights that this run needs: ${access.join(', ')}.`] : [];
+}
+
+function faultsIn(
+  findings: readonly Finding[],
+  changes: readonly ObjectChange[],
+  refusals: readonly Refusal[],
+): readonly string[] {
   const conflicts = changes.flatMap((change) => change.conflicts);
-  return [
-    ...(access.length > 0 ? [`The token lacks rights that this run needs: ${access.join(', ')}.`] : []),
+  const said = [
     ...findings.filter(({ level }) => level === 'error').map(({ message }) => message),
     ...refusals.map(({ message }) => message),
-    ...(conflicts.length > 0 ? [conflictMessage(conflicts)] : []),
   ];
+  return [...new Set(said), ...(conflicts.length > 0 ? [conflictMessage(conflicts)] : [])];
 }

@@ -189,7 +189,16 @@ async function pinnedTexts(pins: readonly Pin[], resolve: ResolveDigest): Promis
   const texts = [...byText].map(async ([text, reference]) => {
     if (reference.digest !== undefined) return [text, text] as const;
     const tagged = reference.tag === undefined ? `${text}:latest` : text;
-    return [text, `${tagged}@${await resolve(reference)}`] as const;
+    try {
+      return [text, `${tagged}@${await resolve(reference)}`] as const;
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      const name = pins.find((pin) => pin.text === text)!.name;
+      throw new Failure(
+        `images: the digest of "${text}" is not known. ${error.message} Where the registry cannot be asked from here, give the digest too: ${name}=${text}@sha256:….`,
+        { cause: error },
+      );
+    }
   });
   return new Map(await Promise.all(texts));
 }

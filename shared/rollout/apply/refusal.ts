@@ -33,7 +33,7 @@ export class ApplyFailure extends Failure {
     conflicts: readonly Conflict[],
     applied: readonly AppliedObject[],
   ) {
-    const parts = refusals.map(({ message }) => message);
+    const parts = [...new Set(refusals.map(({ message }) => message))];
     if (conflicts.length > 0) parts.push(conflictMessage(conflicts));
     super(parts.join('\n'), {
       location: [...refusals, ...conflicts].find(({ location }) => location !== undefined)?.location,
@@ -67,6 +67,14 @@ export function conflictMessage(conflicts: readonly Conflict[]): string {
 /** Words for a refusal: the API server's causes in one sentence, with what must be done where that is known. */
 export function refusalOf(manifest: Manifest, error: ApiError): Refusal {
   const id = idOf(manifest.object);
+  const absent = /^namespaces "([^"]+)" not found$/.exec(error.message)?.[1];
+  if (absent !== undefined)
+    return {
+      id,
+      // The same for every object in it: it is told once.
+      message: `Namespace ${absent} does not exist; create it (kubectl create namespace ${absent}), or put it among the manifests.`,
+      location: manifest.locate(['metadata', 'name']),
+    };
   const causes = error.causes
     .filter(({ message, field }) => message !== undefined || field !== undefined)
     .map((cause) => causeText(id.kind, cause));
@@ -142,7 +150,6 @@ function adviceOn(error: ApiError): string {
   if (error.status === 403 && error.reason === 'Forbidden' && /exceeded quota/.test(error.message)) {
     return ' Raise the quota of the namespace or ask for less.';
   }
-  if (error.status === 404) return ' The namespace must exist before it, or be among the manifests.';
   return '';
 }
 

@@ -25,6 +25,13 @@ export function createLines(started: number): Lines {
     if (count > MOST) return [];
     return [count === MOST ? `${line} (and so on)` : line];
   };
+  const told = new Set<string>();
+  /** The kubelet says the same of the same pod again and again: that is told once. */
+  const unrepeated = (line: string, tell: () => readonly string[]): readonly string[] => {
+    if (told.has(line)) return [];
+    told.add(line);
+    return tell();
+  };
   return {
     pod(workload, before, after) {
       const last = after.spans.at(-1);
@@ -51,11 +58,8 @@ export function createLines(started: number): Lines {
       if (notice.type === 'Warning') {
         const plain = message.replaceAll(object.name, '').replaceAll(/[0-9a-f-]{36}/g, '');
         const short = message.length > 300 ? `${message.slice(0, 300)}…` : message;
-        return once(
-          workload,
-          `${reason} ${notice.container ?? ''} ${plain}`,
-          `${object.kind.toLowerCase()} ${object.name}: ${reason}: ${short}`,
-        );
+        const line = `${object.kind.toLowerCase()} ${object.name}: ${reason}: ${short}`;
+        return unrepeated(line, () => once(workload, `${reason} ${notice.container ?? ''} ${plain}`, line));
       }
       if (reason === 'Pulling')
         return once(

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { ReportFile } from '../../../actions/k8s-rollout/cluster-run.ts';
 import { describeWith, kubernetes, kubernetesRegistry } from '../../lab/index.ts';
+import { GithubApi } from '../../unit/host/github-api.ts';
 import { FakeRunner, type Step } from '../../unit/host/runner.ts';
 import { rulesOf } from './roles.ts';
 import { deployment, service } from './workload.ts';
@@ -255,6 +256,97 @@ describeWith('the action k8s-rollout', parts, ({ kubernetes: lab, registry }) =>
         ...names.map((name) => `${shop.name}-${name}`),
       ]);
     }
+  });
+
+  it('tells a refusal in outputs and report too, and refuses one cluster under two names', async () => {
+    writeShop('hello');
+    const refused = await step('main', inputs('v1', { namespace: `${shop.name}-nowhere` }));
+    expect(refused.code).toBe(1);
+    expect(errors(refused).map(({ message }) => message)).toEqual([
+      `Nothing was changed. Namespace ${shop.name}-nowhere does not exist; create it (kubectl create namespace ${shop.name}-nowhere), or put it among the manifests.`,
+    ]);
+    expect(refused.outputs).toMatchObject({ result: 'failed', cause: '', changed: 'false' });
+    expect(reportOf(refused)).toMatchObject({ result: 'failed', clusters: [{ result: 'failed' }] });
+    expect(refused.summary).toMatch(
+      /^## ❌ web\n\n<strong>Failed in \S+ on \S+ Nothing was changed\. Namespace/,
+    );
+
+    const config = JSON.parse(
+      (
+        await lab.kubectl(['config', 'view', '--raw', '--flatten', '--minify', '--output', 'json'])
+      ).stdout.toString(),
+    );
+    const contexts = ['a', 'b'].map((name) => ({ ...config.contexts[0], name }));
+    write('fleet.json', JSON.stringify({ ...config, contexts }));
+    const twice = await step('main', inputs('v1', { kubeconfig: 'fleet.json', contexts: 'a, b' }));
+    expect(errors(twice).map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^Contexts "a" and "b" are the same cluster and namespace \(\S+ on https:/),
+    ]);
+    expect(twice.outputs).toEqual({ result: 'failed' });
+  });
+
+  it('records a GitHub Deployment that ends as the rollout does, however that ends', async () => {
+    await using github = await GithubApi.start();
+    const env = {
+      GITHUB_API_URL: github.url,
+      GITHUB_SERVER_URL: 'https://github.com',
+      GITHUB_REPOSITORY: 'shop/web',
+      GITHUB_SHA: 'c0ffee',
+      GITHUB_RUN_ID: '7',
+    };
+    const named = {
+      environment: 'production',
+      'environment-url': 'https://shop.example',
+      'github-token': 'ghs_token',
+    };
+    const states = () =>
+      github.deployments.map(({ statuses }) =>
+        statuses.map(({ state, description }) => [state, description]),
+      );
+    writeShop('hello');
+    expect((await step('main', inputs('v1', named), env)).code).toBe(0);
+    writeShop('broken');
+    expect((await step('main', inputs('crash', named), env)).code).toBe(1);
+    expect(states()).toEqual([
+      [
+        ['in_progress', undefined],
+        ['success', expect.stringMatching(/^Rolled out to .* Revision 1 serves\.$/)],
+      ],
+      [
+        ['in_progress', undefined],
+        ['failure', expect.stringMatching(/^Not rolled out to .*, and undone: Container web/)],
+      ],
+    ]);
+
+    // What is refused before anything is changed is no deployment.
+    await step('main', inputs('v1', { ...named, namespace: 'nowhere-at-all' }), env);
+    expect(states()).toHaveLength(2);
+
+    writeShop('never', { env: { READY_FAIL: '1' } });
+    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+      let sent = false;
+      const cut = await step('main', inputs('v2', named), env, (line, kill) => {
+        if (sent || !line.includes('Readiness probe failed')) return;
+        sent = true;
+        kill(signal);
+      });
+      expect(cut.outputs.result).toBe('unknown');
+      expect(states().at(-1)).toEqual([['in_progress', undefined]]);
+      const post = await step('post', inputs('v2', named), { ...env, ...stateOf(cut) });
+      expect(errors(post)).toEqual([]);
+      expect(states().at(-1)).toEqual([
+        ['in_progress', undefined],
+        ['error', 'The run was cancelled or cut off.'],
+      ]);
+    }
+    expect(github.deployments).toHaveLength(4);
+    expect(github.deployments[0]!.statuses[1]).toMatchObject({
+      environment_url: 'https://shop.example',
+      log_url: 'https://github.com/shop/web/actions/runs/7',
+    });
+    expect(github.faults).toEqual([]);
+    expect(github.tokens).toEqual(new Set(['token ghs_token']));
+    expect((await live('configmap', 'settings')).data).toEqual({ greeting: 'hello' });
   });
 
   it.each<[string, Readonly<Record<string, string>>, string]>([

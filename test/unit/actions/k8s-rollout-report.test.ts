@@ -8,6 +8,7 @@ import type { Task } from '../../../shared/host/index.ts';
 import { toMarkdown, toTerminal } from '../../../shared/report/index.ts';
 import type {
   Cause,
+  Finding,
   ObjectChange,
   Observation,
   PodTimeline,
@@ -117,6 +118,53 @@ describe('the report', () => {
     );
     expect(text).toContain('| 3 | `us` | ⏸️ not touched | 7 | An earlier wave did not pass. | – |');
     expect(text.match(/<details>\n<summary>/g)).toHaveLength(2);
+  });
+
+  it('says of the counts after an undo what they are of', () => {
+    const complete: WorkloadProgress = {
+      id: WEB,
+      state: 'complete',
+      wanted: 3,
+      updated: 3,
+      ready: 3,
+      available: 3,
+      unavailable: 0,
+      revision: '1',
+      waitingFor: '',
+    };
+    const observation: Observation = {
+      outcome: { kind: 'complete' },
+      workloads: [complete],
+      pods: [],
+      started: 0,
+      ended: 9,
+    };
+    const undone = reportRuns([run({ result: 'undone', causes: [cause], undo: observation })], 'terminal');
+    expect(toTerminal(undone, { width: 100, color: false })).toMatch(
+      /What serves after the undo:\n\nWorkload +State/,
+    );
+    expect(toMarkdown(reportRuns([run({ observation })], 'summary'))).not.toContain('after the undo');
+  });
+
+  it('folds away what asks for no action, and leaves it out of a terminal', () => {
+    const finding = (level: Finding['level'], rule: Finding['rule']): Finding => ({
+      rule,
+      level,
+      object: WEB,
+      message: `Says ${rule}.`,
+      fix: `fix-of-${rule}: true`,
+      location: undefined,
+    });
+    const planned = run({
+      result: 'planned',
+      findings: [finding('notice', 'qos'), finding('warning', 'drain')],
+    });
+    const summary = toMarkdown(reportRuns([planned], 'summary'));
+    expect(summary.indexOf('Says drain.')).toBeLessThan(summary.indexOf('1 notice of the preflight'));
+    expect(summary.indexOf('1 notice of the preflight')).toBeLessThan(summary.indexOf('Says qos.'));
+    const text = toTerminal(reportRuns([planned], 'terminal'), { width: 100, color: false });
+    expect(text).toContain('fix-of-drain');
+    expect(text).not.toContain('qos');
   });
 
   it('says when autoscalers could not be read, and what one of them misses', () => {

@@ -1,5 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import type { Digest } from '../../../../shared/content/index.ts';
+import { Failure } from '../../../../shared/host/index.ts';
 import { digestIn, pinImages } from '../../../../shared/kubernetes/index.ts';
 import { at } from '../../../../shared/kubernetes/manifests/pod-template.ts';
 import type { Reference } from '../../../../shared/oci/index.ts';
@@ -118,6 +119,16 @@ it.each([
 it('a reference that is none is refused in the words of the registry room', async () => {
   const failure = await failureIn(pinImages(given(deployment('a', 'x')), ['app=Ghcr.io/O/App:1'], resolve));
   expect(failure.message).toContain('the name of a repository is in lower case');
+});
+
+it('a tag that cannot be resolved names the input, and what helps where the registry cannot be asked', async () => {
+  const unreachable = async () => {
+    throw new Failure('Cannot pull o/app:1: the registry lab.local was not reached, there is no such host.');
+  };
+  const asked = pinImages(given(deployment('a', 'x')), ['app=lab.local/o/app:1'], unreachable);
+  expect((await failureIn(asked)).message).toBe(
+    'images: the digest of "lab.local/o/app:1" is not known. Cannot pull o/app:1: the registry lab.local was not reached, there is no such host. Where the registry cannot be asked from here, give the digest too: app=lab.local/o/app:1@sha256:….',
+  );
 });
 
 it('without a container there is nothing to pin', async () => {
