@@ -33,7 +33,7 @@ export interface DeploymentDetails {
 export interface Deployments {
   /** The number of a new Deployment; undefined where it could not be recorded. */
   begin(target: DeploymentTarget): Promise<number | undefined>;
-  /** Success makes earlier Deployments to the same environment inactive. */
+  /** After a success GitHub makes earlier Deployments to the same environment inactive where its rule says so (auto_inactive). */
   status(deployment: number, state: DeploymentState, details?: DeploymentDetails): Promise<void>;
 }
 

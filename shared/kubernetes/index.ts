@@ -50,7 +50,7 @@ export {
   pinImages,
   type ResolveDigest,
 } from './manifests/images.ts';
-export { type FieldPath, formatPath, type Manifest } from './manifests/manifest.ts';
+export type { FieldPath, Manifest } from './manifests/manifest.ts';
 export { type IsNamespaced, withNamespace } from './manifests/namespace.ts';
 export { inOrder, inRemovalOrder } from './manifests/order.ts';
 export { type ContainerAt, containersOf, type PodTemplate, podTemplateOf } from './manifests/pod-template.ts';

@@ -55,6 +55,7 @@ export interface ExecCheck extends Common {
   readonly command: readonly string[];
 }
 
+/** A question to what is in service, as a line of the input `checks` asks it. */
 export type Check = HttpCheck | GrpcCheck | TcpCheck | ExecCheck;
 
 /** Where the checks look when they name no namespace, and which workloads an exec check can mean. */

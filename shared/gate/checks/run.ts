@@ -4,6 +4,7 @@ import type { Verdict } from '../verdict.ts';
 import { type Answer, attempt, type CheckEnvironment } from './attempt.ts';
 import type { Check, CheckScope } from './check.ts';
 
+/** How long checks are asked, and how often. */
 export interface CheckOptions {
   /** Milliseconds in which each check has to pass; it is asked again until then. */
   readonly timeout: number;

@@ -24,8 +24,10 @@ export const RULES = [
   'quota',
   'access',
 ] as const;
+/** Name of a rule. */
 export type Rule = (typeof RULES)[number];
 
+/** How much a finding weighs: an error stops the run before anything changes. */
 export type Level = 'error' | 'warning' | 'notice' | 'off';
 
 /** Something that would go wrong, or may, seen before anything changes. */

@@ -12,6 +12,7 @@ import { plainSecret, secretBase64 } from './rules/secrets.ts';
 import { selectorService, selectorTemplate } from './rules/selectors.ts';
 import { sceneOf } from './scene.ts';
 
+/** Levels in place of the rules' own. */
 export type RuleLevels = Readonly<Partial<Record<Rule, Level>>>;
 
 /** The review of what the token may do finds by itself (access.ts); here it has its line in the table. */

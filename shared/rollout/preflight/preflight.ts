@@ -14,6 +14,7 @@ import { lintManifests, preflightRules, type RuleLevels } from './lint.ts';
 import { qosOf } from './qos.ts';
 import { resourceOptions, sceneOf } from './scene.ts';
 
+/** What this run is going to do, as far as the preflight judges it. */
 export interface PreflightOptions {
   readonly levels: RuleLevels;
   /** The objects of the manifests as they are in the cluster, by `keyOf`. */
@@ -31,6 +32,7 @@ export interface PreflightOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What the preflight found. */
 export interface Preflight {
   /** In the order of the rules. */
   readonly findings: readonly Finding[];

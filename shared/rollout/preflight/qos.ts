@@ -5,6 +5,7 @@ import { fieldsOf, type PlacedContainer, type PodSpec, placedContainers } from '
 /** Amounts by resource: `cpu`, `memory`, `ephemeral-storage`, … */
 export type Resources = Readonly<Record<string, Quantity>>;
 
+/** What a pod or a container asks for, and what it gets at most. */
 export interface PodResources {
   readonly requests: Resources;
   readonly limits: Resources;
@@ -18,6 +19,7 @@ export interface ContainerDefaults {
 
 const NONE: ContainerDefaults = { requests: {}, limits: {} };
 
+/** What decides about resources beside a pod's own words. */
 export interface ResourceOptions {
   readonly defaults?: ContainerDefaults | undefined;
   /** Whether the server honours `resources` of the pod: Kubernetes 1.34 and later, by default. */
