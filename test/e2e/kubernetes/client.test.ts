@@ -474,7 +474,8 @@ describeWith('the cluster client', { kubernetes: lab }, ({ kubernetes: lab }) =>
       { op: 'replace', path: '/metadata/resourceVersion', value: metadata.resourceVersion },
     ];
     let cuts = 0;
-    proxy.fate = ({ method }) => (method === 'PATCH' && cuts++ === 0 ? { kind: 'cut', after: 10 } : undefined);
+    proxy.fate = ({ method }) =>
+      method === 'PATCH' && cuts++ === 0 ? { kind: 'cut', after: 10 } : undefined;
     // The first was taken, so the second is refused: whoever asked looks at the object, as after any conflict.
     await expect(cluster.patch(idOf(name), over, { pinned: true })).rejects.toMatchObject({ status: 409 });
     expect(cuts).toBe(2);
