@@ -33,7 +33,7 @@ export async function runRollout(
   refuseBlocked(planned);
   if (planned.unchanged) {
     const { release } = planned;
-    const left = clearLeftLease(cluster, { release, namespace: request.namespace, signal: follow.signal });
+    const left = clearLeftLease(cluster, leaseOptions({ ...request, release }, follow));
     const [conclusion] = await Promise.all([proveAgain(cluster, planned, follow), left]);
     return { ...conclusion, ...account() };
   }

@@ -21,7 +21,7 @@ export async function watchApplied(
   const targets = applied.flatMap(({ object }) =>
     object !== undefined && isWorkload(object) ? [object] : [],
   );
-  onPhase('watching', `watching ${counted(targets.length, 'workload')}`);
+  if (targets.length > 0) onPhase('watching', `watching ${counted(targets.length, 'workload')}`);
   return await watchRollout(cluster, targets, { timeout, patience, signal, onProgress, onLine });
 }
 

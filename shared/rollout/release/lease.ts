@@ -74,13 +74,16 @@ export async function acquireLease(cluster: Cluster, options: LeaseOptions): Pro
 /** Removes the lease of a run that was killed. One that is renewed, or cannot be removed, is left. */
 export async function clearLeftLease(
   cluster: Cluster,
-  { release, namespace, signal }: Pick<LeaseOptions, 'release' | 'namespace' | 'signal'>,
+  { release, namespace, signal, onWait }: Pick<LeaseOptions, 'release' | 'namespace' | 'signal' | 'onWait'>,
 ): Promise<void> {
   try {
     const id = idOfLease(recordName(release), namespace);
     const found = await cluster.get<Held>(id);
     if (found === undefined) return;
-    await sleep(validity(found), undefined, { signal });
+    const time = validity(found);
+    if (time > 0)
+      onWait(`${whoHolds(release, found)}; waiting ${formatDuration(time)} to see whether it still is`);
+    await sleep(time, undefined, { signal });
     const { uid, resourceVersion } = found.metadata;
     await cluster.remove(id, { uid, resourceVersion });
   } catch (error) {
