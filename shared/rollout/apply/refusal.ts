@@ -78,7 +78,8 @@ export function refusalOf(manifest: Manifest, error: ApiError): Refusal {
   const causes = error.causes
     .filter(({ message, field }) => message !== undefined || field !== undefined)
     .map((cause) => causeText(id.kind, cause));
-  const said = causes.length > 0 ? [...new Set(causes)].join('; ') : shorten(id.kind, error.message);
+  const said =
+    causes.length > 0 ? [...new Set(causes)].join('; ') : shorten(id.kind === 'Secret', error.message);
   const advice = isImmutable(error) ? immutableAdvice(id, error) : adviceOn(error);
   return {
     id,
@@ -88,18 +89,19 @@ export function refusalOf(manifest: Manifest, error: ApiError): Refusal {
 }
 
 function causeText(kind: string, { field, message = '' }: ApiError['causes'][number]): string {
-  const text = shorten(kind, message);
+  // A variable may hold a password, one of digits alone too, whose quotes were forgotten.
+  const secret = kind === 'Secret' || /\benv\[[^\]]*\]\.value$/.test(field ?? '');
+  const text = shorten(secret, message);
   return field === undefined || field === '<nil>' || text.startsWith(`${field}:`)
     ? text
     : `${field}: ${text}`;
 }
 
 /**
- * The API server prints the refused value, whole objects too, and with them what is secret. Of a long value, and of any of a Secret,
+ * The API server prints the refused value, whole objects too, and with them what is secret. Of a long value, and of any that is secret,
  * only the rule that was broken is left.
  */
-function shorten(kind: string, message: string): string {
-  const secret = kind === 'Secret';
+function shorten(secret: boolean, message: string): string {
   const [line, ...more] = message
     .replaceAll(/&value\.valueUnstructured\{Value:(.*?)\}/g, secret ? 'another' : '$1')
     .split('\n');

@@ -656,8 +656,15 @@ describeWith('applying to a cluster', { kubernetes: part }, ({ kubernetes: lab }
     const unknown = { ...deployment(namespace, 'unknown'), kind: 'Deploymnt' };
     const { refusals, changes } = await diffAll(cluster, [nowhere, unknown].map(manifest), { signal });
     expect(changes).toEqual([]);
-    expect(refusals[0]!.message).toMatch(/namespaces "slipway-nowhere" not found\. The namespace must exist/);
+    expect(refusals[0]!.message).toMatch(/^Namespace slipway-nowhere does not exist; create it/);
     expect(refusals[1]!.message).toContain('Did you mean "Deployment"?');
+    const digits = deployment(namespace, 'digits', {
+      container: { env: [{ name: 'DB_PASSWORD', value: 48151623 }], image: 42 },
+    });
+    const wrong = await diffAll(cluster, [manifest(digits)], { signal });
+    expect(wrong.refusals[0]!.message).toMatch(/DB_PASSWORD.*expected string/);
+    expect(wrong.refusals[0]!.message).toContain('got 42');
+    expect(wrong.refusals[0]!.message).not.toContain('48151623');
     const failure = await failureOf(applyAll(cluster, wave(nowhere, unknown), { signal }));
     expect(failure.refusals).toEqual(refusals);
   });
