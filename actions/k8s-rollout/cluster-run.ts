@@ -64,6 +64,8 @@ export interface GitopsRun {
   readonly folder: string;
   readonly release: string;
   readonly result: 'complete' | 'planned' | 'failed';
+  /** Why it failed; empty where it did not. */
+  readonly because: string;
   /** The tip of the branch; undefined where there is none yet. */
   readonly commit: string | undefined;
   readonly changed: boolean;

@@ -1,5 +1,5 @@
 import { type BranchFolder, commitToBranch, gitState, readBranchFolder } from '../../shared/content/index.ts';
-import { Failure, type Host } from '../../shared/host/index.ts';
+import { Failure, type Host, type Task } from '../../shared/host/index.ts';
 import {
   containersOf,
   formatId,
@@ -49,6 +49,7 @@ export async function commitManifests(
     folder: at.folder,
     release,
     result: blocked.length > 0 ? 'failed' : 'planned',
+    because: blocked.join(' '),
     commit: undefined,
     changed: false,
     pushed: false,
@@ -62,20 +63,22 @@ export async function commitManifests(
     throw new Failure(`Nothing was committed. ${blocked.join('\n')}`);
   }
   if (request.plan) return await tellGitops(host, run);
-  const done = await host.task(`Commit to ${at.branch}`, async (task) => {
-    const result = await commitToBranch({
-      ...at,
-      message: messageOf(host, release, desired),
-      author: host.run.actor,
-      change: (now) => changeFolder(rendered, release, now, request.prune).files,
+  const commit = (task: Task) =>
+    toldWhenRefused(host, run, async () => {
+      const result = await commitToBranch({
+        ...at,
+        message: messageOf(host, release, desired),
+        author: host.run.actor,
+        change: (now) => changeFolder(rendered, release, now, request.prune).files,
+      });
+      task.note(
+        result.kind === 'unchanged'
+          ? 'nothing changed'
+          : `${result.commit.slice(0, 12)}, ${countChanges(changes)}`,
+      );
+      return result;
     });
-    task.note(
-      result.kind === 'unchanged'
-        ? 'nothing changed'
-        : `${result.commit.slice(0, 12)}, ${countChanges(changes)}`,
-    );
-    return result;
-  });
+  const done = await host.task(`Commit to ${at.branch}`, commit);
   const changed = done.kind === 'committed';
   await tellGitops(host, {
     ...run,
@@ -84,6 +87,17 @@ export async function commitManifests(
     changed,
     pushed: changed && at.remote,
   });
+}
+
+/** A branch that does not take the commit is a result too, with a report for later steps. */
+async function toldWhenRefused<T>(host: Host, run: GitopsRun, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Failure && !host.signal.aborted)
+      await tellGitops(host, { ...run, result: 'failed', because: error.message });
+    throw error;
+  }
 }
 
 interface Judged {

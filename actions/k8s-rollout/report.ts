@@ -318,7 +318,7 @@ function autoscalers({ autoscalers: all }: ClusterRun, folded: Fold): Block[] {
 
 /** What was committed, or would be. */
 export function reportGitops(run: GitopsRun, place: Place): Block[] {
-  const { branch, folder, release, result, commit, changed, pushed, changes, left } = run;
+  const { branch, folder, release, result, because, commit, changed, pushed, changes, left } = run;
   const at = `${folder === '.' ? 'the top' : folder} of ${branch}`;
   const counts = countChanges(changes);
   const verdicts: Readonly<Record<GitopsRun['result'], string>> = {
@@ -326,7 +326,7 @@ export function reportGitops(run: GitopsRun, place: Place): Block[] {
       ? `Committed to ${at}${pushed ? ' and pushed' : ''}: ${counts}. Argo CD or Flux takes it from there; this run has not seen it in service.`
       : `Nothing changed in ${at}.`,
     planned: `Would be committed to ${at}: ${counts || 'nothing changes'}.`,
-    failed: `Not committed to ${at}.`,
+    failed: `Not committed to ${at}: ${because}`,
   };
   const lines = diffLines(changes);
   return [

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -76,14 +76,8 @@ class Checkout implements Disposable {
     return this.git('origin.git', 'show', path);
   }
 
-  async roll(inputs: Readonly<Record<string, string>>): Promise<MemoryHost> {
-    const given: Readonly<Record<string, string>> = {
-      images: `app=ghcr.io/shop/storefront:1.4@${DIGEST}`,
-      namespace: 'shop',
-      gitops: 'production:clusters/eu',
-      ...inputs,
-    };
-    const host = {
+  host(): MemoryHost {
+    return {
       ...memoryHost(this.work),
       run: {
         trusted: true,
@@ -93,6 +87,15 @@ class Checkout implements Disposable {
         branch: 'main',
         actor: { name: 'octocat', email: '1+octocat@users.noreply.github.com' },
       },
+    };
+  }
+
+  async roll(inputs: Readonly<Record<string, string>>, host = this.host()): Promise<MemoryHost> {
+    const given: Readonly<Record<string, string>> = {
+      images: `app=ghcr.io/shop/storefront:1.4@${DIGEST}`,
+      namespace: 'shop',
+      gitops: 'production:clusters/eu',
+      ...inputs,
     };
     const read = readInputs(definition, (name) => given[name]);
     await main(host, read);
@@ -184,6 +187,21 @@ describe('gitops', () => {
       'Nothing was committed. Secret shop/db would be readable',
     );
     expect(checkout.git('origin.git', 'branch', '--list')).toBe('* main');
+  });
+
+  it('tells a branch that takes no pushes in outputs and report too', async () => {
+    checkout.write(...storefront('hello'));
+    const hook = join(checkout.origin, 'hooks/pre-receive');
+    mkdirSync(dirname(hook), { recursive: true });
+    writeFileSync(hook, '#!/bin/sh\necho "protected branch" >&2\nexit 1\n', { mode: 0o755 });
+    const host = checkout.host();
+    await expect(checkout.roll({}, host)).rejects.toThrow('The branch production cannot be pushed');
+    expect(host.outputs).toMatchObject({ result: 'failed', changed: 'false' });
+    expect(JSON.parse(readFileSync(host.outputs.report!, 'utf8'))).toMatchObject({
+      version: 1,
+      result: 'failed',
+      gitops: { because: expect.stringContaining('cannot be pushed'), pushed: false },
+    });
   });
 
   it('goes by the manifests alone when the cluster that is named does not answer', async () => {

@@ -84,6 +84,8 @@ describe('a wrong input', () => {
     [{ context: 'a', contexts: 'b' }, 'Inputs "context" and "contexts" are both given'],
     [{ contexts: 'a, b, a' }, 'Input "contexts" has "a" twice.'],
     [{ contexts: 'a', waves: 'one' }, 'Input "waves" has "one"'],
+    [{ waves: 'one' }, 'Input "waves" has "one"'],
+    [{ waves: '0%' }, 'Input "waves" has "0%"'],
     [{ token: 't' }, 'Input "token" is given without "server"'],
     [{ server: 'https://k' }, 'Input "server" is given without "token"'],
     [{ server: 'k:6443', token: 't' }, 'Input "server" is "k:6443"; accepted is an address with https'],
