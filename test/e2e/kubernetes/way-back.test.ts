@@ -21,6 +21,8 @@ const QUICK = ['config-missing=1s', 'image-not-found=1s', 'crash=1s', 'readiness
 type Change = Partial<RolloutRequest> & {
   /** Cancels the run at the first line for which it is true. */
   readonly cancel?: (line: string) => boolean;
+  /** Cancels the run. */
+  readonly stop?: AbortController;
   readonly through?: Cluster;
 };
 
@@ -54,9 +56,8 @@ describeWith('the way back', parts, ({ kubernetes: lab, registry }) => {
   async function roll(
     namespace: string,
     objects: readonly object[],
-    { cancel, through = cluster, ...more }: Change = {},
+    { cancel, stop = new AbortController(), through = cluster, ...more }: Change = {},
   ) {
-    const stop = new AbortController();
     const lines: string[] = [];
     const tell = (line: string) => {
       lines.push(line);
@@ -325,6 +326,7 @@ describeWith('the way back', parts, ({ kubernetes: lab, registry }) => {
   test.concurrent('does not wait for a request that hangs when the run is cancelled', async () => {
     const { name: namespace } = open.use(await lab.namespace('way-back'));
     await roll(namespace, [web('v1'), config('beside', 'v1')]);
+    const stop = new AbortController();
     const hanging = new Proxy(cluster, {
       get(target, name) {
         const value: unknown = Reflect.get(target, name, target);
@@ -334,7 +336,11 @@ describeWith('the way back', parts, ({ kubernetes: lab, registry }) => {
           return new Proxy(inner, {
             get(of, what) {
               const call: unknown = Reflect.get(of, what, of);
-              if (what === 'apply') return () => sleep(120_000, undefined, { signal });
+              if (what === 'apply')
+                return async () => {
+                  setTimeout(() => stop.abort(new Error('cancelled by the test')), 100);
+                  await sleep(120_000, undefined, { signal });
+                };
               return typeof call === 'function' ? call.bind(of) : call;
             },
           });
@@ -344,7 +350,7 @@ describeWith('the way back', parts, ({ kubernetes: lab, registry }) => {
     const started = Date.now();
     const result = await roll(namespace, [web('v2'), config('beside', 'v2')], {
       through: hanging,
-      cancel: (line) => line.startsWith('applying:'),
+      stop,
     });
     expect(Date.now() - started).toBeLessThan(7_500);
     expect(result).toMatchObject({ result: 'unknown', undo: { kind: 'begun', to: 1 } });
