@@ -1,2 +1,2 @@
 import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);
-import{main}from"../chunks/chunk-MU2646H7.mjs";import{definition}from"../chunks/chunk-J3RT6OLH.mjs";import"../chunks/chunk-PVR3SO7S.mjs";import{runAction}from"../chunks/chunk-FWBSCIZ7.mjs";import"../chunks/chunk-M2YQ7TCH.mjs";import"../chunks/chunk-2Z2CU6QK.mjs";await runAction(definition,main);
+import{definition}from"../chunks/chunk-MECD3FNS.mjs";import{main}from"../chunks/chunk-XVIGMEJV.mjs";import"../chunks/chunk-CGEQG5M6.mjs";import"../chunks/chunk-JZJIRHIZ.mjs";import"../chunks/chunk-WQWLAEAT.mjs";import{runAction}from"../chunks/chunk-XZGHAUKV.mjs";import"../chunks/chunk-M2YQ7TCH.mjs";import"../chunks/chunk-T2HU3UG2.mjs";await runAction(definition,main);

@@ -1,2 +1,0 @@
-import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);
-import{cacheFolder,main,openRegistries,post,referenceOf,runImage}from"./chunk-MIPULL5R.mjs";import"./chunk-PQ6UYYIK.mjs";import"./chunk-PVR3SO7S.mjs";import"./chunk-FWBSCIZ7.mjs";import"./chunk-M2YQ7TCH.mjs";import"./chunk-2Z2CU6QK.mjs";export{cacheFolder,main,openRegistries,post,referenceOf,runImage};

@@ -1,0 +1,2 @@
+import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);
+import{cacheFolder,main,openRegistries,post,referenceOf,runImage}from"./chunk-G3LWSUID.mjs";import"./chunk-MNIRGMZ3.mjs";import"./chunk-CGEQG5M6.mjs";import"./chunk-36CBPNHV.mjs";import"./chunk-JZJIRHIZ.mjs";import"./chunk-WQWLAEAT.mjs";import"./chunk-XZGHAUKV.mjs";import"./chunk-M2YQ7TCH.mjs";import"./chunk-T2HU3UG2.mjs";export{cacheFolder,main,openRegistries,post,referenceOf,runImage};
