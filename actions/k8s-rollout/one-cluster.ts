@@ -12,6 +12,7 @@ import {
   runRollout,
   WORKLOADS,
 } from '../../shared/rollout/index.ts';
+import { refuseUnknownServices } from './checked-services.ts';
 import type { ClusterRun } from './cluster-run.ts';
 import { placeIn } from './desired.ts';
 import { LiveRun } from './live.ts';
@@ -78,6 +79,8 @@ export async function planCluster(
         ),
     }),
   };
+  const ids = placed.map(({ object }) => idOf(object));
+  await inWords(cluster, () => refuseUnknownServices(cluster, request.checks, ids, namespace));
   const plan = await inWords(cluster, () => planRollout(cluster, asked, host.signal));
   const milliseconds = performance.now() - started;
   return { ...place, images: pinned, request, plan, verdicts, milliseconds };

@@ -355,6 +355,7 @@ describeWith('the action k8s-rollout', parts, ({ kubernetes: lab, registry }) =>
     ['a context that is not there', { context: 'prod' }, 'prod'],
     ['a file that is no kubeconfig', { kubeconfig: 'nowhere.yaml' }, 'nowhere.yaml'],
     ['a release that is no name', { release: 'My Shop' }, 'release "My Shop" is not accepted'],
+    ['a check of no Service', { checks: 'http://wbe/readyz' }, 'nor in the cluster. Did you mean "web"?'],
     ['a check that is none', { checks: 'web/readyz' }, 'accepted are http'],
   ])('refuses %s in one sentence, and changes nothing', async (_, given, sentence) => {
     writeShop('hello');
