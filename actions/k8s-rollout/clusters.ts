@@ -35,6 +35,9 @@ export function nameRun(host: Host): string {
 /** The name that `main` gave this run. */
 export const runName = (host: Host): string => host.state(RUN) ?? '';
 
+/** Whether main came so far that a cluster, or GitHub, may wait for the post step. */
+export const hasRollout = (host: Host): boolean => runName(host) !== '';
+
 /** A release that this run may have changed in a cluster: what the post step needs to see its undo to the end. */
 export interface Attempted {
   readonly context: string | undefined;

@@ -11,6 +11,7 @@ import { type ImageRun, referenceOf, runImage } from '../docker-multistage/run.t
 import { hasStepCaches, StepCaches, saveStepCaches } from '../go-build/caches.ts';
 import { buildWithCaches, planWithCaches } from '../go-build/run.ts';
 import { openStore } from '../go-build/store.ts';
+import { hasRollout } from '../k8s-rollout/clusters.ts';
 import { post as finishRollout } from '../k8s-rollout/run.ts';
 import { buildRequests, layOutStages, plannedFor, stageFolder } from './programs.ts';
 import { reportPlan, reportRun } from './report.ts';
@@ -46,9 +47,9 @@ export async function main(host: Host, inputs: UpInputs): Promise<void> {
 
 /** Saves what the run gained for the next one, also after a failure. */
 export async function post(host: Host, inputs: UpInputs): Promise<void> {
+  if (!hasRollout(host) && !hasStepCaches(host) && !hasLiftCaches(host)) return;
   const { build, image, rollout } = await openService(host, inputs);
-  if (rollout.kind === 'rollout') await finishRollout(host, rollout.inputs);
-  if (!hasStepCaches(host) && !hasLiftCaches(host)) return;
+  if (rollout.kind === 'rollout' && hasRollout(host)) await finishRollout(host, rollout.inputs);
   await saveStepCaches(host, () => openStore(host, build));
   if (image.kind === 'image') await saveLiftCaches(host, image.inputs);
 }

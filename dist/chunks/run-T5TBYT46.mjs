@@ -1,0 +1,2 @@
+import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);
+import{main,post}from"./chunk-VMZ32MUE.mjs";import"./chunk-SS553YHH.mjs";import"./chunk-J2D6BNZU.mjs";import"./chunk-SHSCSF2A.mjs";import"./chunk-36CBPNHV.mjs";import"./chunk-JZJIRHIZ.mjs";import"./chunk-WQWLAEAT.mjs";import"./chunk-XZGHAUKV.mjs";import"./chunk-M2YQ7TCH.mjs";import"./chunk-T2HU3UG2.mjs";export{main,post};
